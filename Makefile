@@ -1,0 +1,59 @@
+# Everything a newcomer types. `make run` and `make test` work on a fresh machine with Python >= 3.11 and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LAMBDA_PYTHON := $(VENV)/lambda-python
+DATA ?= .cloudlet
+PORT ?= 4566
+
+.PHONY: help setup setup-dev run test lint format bench docs lock clean
+
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(VENV)/.cloudlet ## fill .venv from the locked dependencies
+setup-dev: $(VENV)/.dev ## the same, with what tests and checks need
+
+$(BIN)/python:
+	@PYTHON="$(PYTHON)" sh scripts/make-venv $(VENV)
+
+$(VENV)/.cloudlet: $(BIN)/python requirements/cloudlet.txt requirements/lambda-python.txt pyproject.toml
+	$(BIN)/pip install -q --require-hashes -r requirements/cloudlet.txt
+	$(BIN)/pip install -q --require-hashes --upgrade --target $(LAMBDA_PYTHON) -r requirements/lambda-python.txt
+	$(BIN)/pip install -q --require-hashes -r requirements/build.txt
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.cloudlet requirements/dev.txt
+	$(BIN)/pip install -q --require-hashes -r requirements/dev.txt
+	@touch $@
+
+run: setup ## start Cloudlet, deploy the inventory application, upload sample files, show the dashboard's address
+	@PATH="$(abspath $(BIN)):$$PATH" sh scripts/run --data $(DATA) --port $(PORT)
+
+test: setup-dev ## run all tests
+	@sh scripts/check-machine test
+	$(BIN)/pytest -n 2 --dist loadfile
+
+lint: setup-dev ## what CI checks beside the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+	$(BIN)/cfn-lint apps/*/template.yaml
+	$(BIN)/python -m bench.documentation --check
+
+format: setup-dev ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup-dev ## measure Cloudlet against other servers in one run
+	@sh scripts/make-venv $(VENV)/bench
+	$(VENV)/bench/bin/pip install -q --require-hashes -r requirements/bench.txt
+	$(BIN)/python -m bench
+
+lock: setup ## resolve the dependencies of pyproject.toml again
+	sh scripts/lock
+
+clean: ## remove what setup made
+	rm -rf $(VENV)

@@ -1,0 +1,54 @@
+"""What is known about one call of an operation: who asks, where, when."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cloudlet.core.http import HttpRequest
+
+FIRST_ACCOUNT = "000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who makes a call.
+
+    `arn` is the one that GetCallerIdentity returns; for a service it is its name (`s3.amazonaws.com`).
+    `id` is AWS's unique id (`AIDA…`, `AROA…:session`, the account for root).
+    `policies_of` is the ARN of the IAM entity whose policies count: the user, or the role behind a session.
+    `session_policies` are the documents handed to AssumeRole, as JSON texts.
+    """
+
+    kind: Literal["root", "user", "role", "service", "anonymous"]
+    account: str
+    arn: str
+    id: str
+    policies_of: str = ""
+    session_policies: tuple[str, ...] = ()
+
+    @classmethod
+    def root(cls, account: str) -> "Principal":
+        return cls("root", account, f"arn:aws:iam::{account}:root", account)
+
+    @classmethod
+    def service(cls, name: str, account: str) -> "Principal":
+        """A service (`s3.amazonaws.com`) that acts for a resource of the account."""
+        return cls("service", account, name, name)
+
+    @classmethod
+    def anonymous(cls) -> "Principal":
+        return cls("anonymous", "", "*", "ANONYMOUS")
+
+
+@dataclass(slots=True)
+class Call:
+    """One call. `time` is when it came in, in epoch seconds; `source_arn` the resource on whose behalf a service calls."""
+
+    api: str
+    operation: str
+    account: str
+    region: str
+    principal: Principal
+    request_id: str
+    time: float
+    source_arn: str | None = None
+    http: HttpRequest | None = None

@@ -1,0 +1,1 @@
+"""HTTP in, operation, HTTP out."""

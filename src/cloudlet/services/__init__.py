@@ -1,0 +1,1 @@
+"""One package per AWS service, each alone in its folder."""

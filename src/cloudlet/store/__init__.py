@@ -1,0 +1,19 @@
+"""Durable data: SQLite files with group commit, the outbox, files for large bodies."""
+
+from cloudlet.store.blobs import BlobFiles, BlobWriter
+from cloudlet.store.database import Reader, Store, Transaction
+from cloudlet.store.migration import NewerSchemaError
+from cloudlet.store.outbox import Completion, Delivery, Outbox, Retry
+
+__all__ = [
+    "BlobFiles",
+    "BlobWriter",
+    "Completion",
+    "Delivery",
+    "NewerSchemaError",
+    "Outbox",
+    "Reader",
+    "Retry",
+    "Store",
+    "Transaction",
+]

@@ -1,0 +1,40 @@
+"""Schema versions: a new file gets schema.sql, an older one its migrations, a newer one is refused."""
+
+import re
+from pathlib import Path
+
+import apsw
+
+_OUTBOX = Path(__file__).with_name("outbox.sql")
+
+
+class NewerSchemaError(Exception):
+    """The data was written by a newer Cloudlet; opening it could lose what this one does not know."""
+
+
+def migrate(connection: apsw.Connection, path: Path, schema: Path) -> None:
+    """Brings the file to the version in the first line of schema.sql (`-- version: 3`).
+
+    `migrations/3.sql` beside it makes version 3 of version 2. All of it happens, or nothing.
+    """
+    script = schema.read_text()
+    match = re.match(r"-- version: (\d+)\n", script)
+    if match is None:
+        raise ValueError(f"{schema} does not begin with its version")
+    wanted = int(match[1])
+    found = int(next(iter(connection.execute("PRAGMA user_version")))[0])
+    if found > wanted:
+        raise NewerSchemaError(
+            f"{path} has schema version {found}; this Cloudlet knows up to {wanted}. Use a newer one."
+        )
+    if found == wanted:
+        return
+    steps = (
+        [_OUTBOX.read_text(), script]
+        if found == 0
+        else [(schema.parent / "migrations" / f"{version}.sql").read_text() for version in range(found + 1, wanted + 1)]
+    )
+    with connection:
+        for step in steps:
+            connection.execute(step)
+        connection.execute(f"PRAGMA user_version={wanted}")
