@@ -41,7 +41,7 @@ class Principal:
 
 @dataclass(slots=True)
 class Call:
-    """One call. `time` is when it came in, in epoch seconds; `source_arn` the resource on whose behalf a service calls."""
+    """One call. `time` is when it came in (epoch seconds); `source_arn` the resource for which a service calls."""
 
     api: str
     operation: str

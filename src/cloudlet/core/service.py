@@ -76,7 +76,7 @@ class Service:
         return None
 
     def serves_http(self, request: HttpRequest) -> bool:
-        """Whether this is a request for HTTP that the service answers itself (a website, an HTTP API), by host or path."""
+        """Whether the service answers this request as HTTP of its own (a website, an HTTP API), by host or path."""
         return False
 
     async def handle_http(self, request: HttpRequest, request_id: str) -> HttpResponse:
@@ -125,7 +125,7 @@ class Cloud:
         return found
 
     async def dispatch(self, found: Operation, call: Call, params: Params) -> Any:
-        """Authorises and runs an operation whose input is valid. The one way into a service, from inside and outside."""
+        """Authorises and runs an operation whose input is valid: the one way into a service."""
         if call.principal.kind != "root":
             service = found.service
             self.authoriser.authorise(call, service.resource(call, params), service.resource_policy(call, params))

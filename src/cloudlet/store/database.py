@@ -4,6 +4,9 @@ Writes that wait together share one transaction and one fsync; each runs under i
 rolls back alone. A write is answered only when it is on disk (WAL, synchronous=FULL).
 """
 
+# apsw's own annotations of bindings are incomplete.
+# pyright: reportUnknownMemberType=false
+
 import asyncio
 import logging
 import threading
@@ -32,7 +35,7 @@ class Reader:
         self._connection = connection
 
     def rows(self, sql: str, bindings: Bindings = ()) -> Iterator[Row]:
-        return cast("Iterator[Row]", self._connection.execute(sql, tuple(bindings)))
+        return _execute(self._connection, sql, bindings)
 
     def all(self, sql: str, bindings: Bindings = ()) -> list[Row]:
         return list(self.rows(sql, bindings))
@@ -51,7 +54,7 @@ class Transaction(Reader):
 
     def execute(self, sql: str, bindings: Bindings = ()) -> int:
         """Runs a statement; returns the number of rows that it changed."""
-        for _ in self._connection.execute(sql, tuple(bindings)):
+        for _ in _execute(self._connection, sql, bindings):
             pass
         return self._connection.changes()
 
@@ -116,11 +119,11 @@ class Store:
     def read(self, function: Callable[[Reader], T]) -> T:
         """Runs short queries, on the caller's thread (the event loop), against one consistent snapshot."""
         connection = self.reader._connection  # pyright: ignore[reportPrivateUsage]
-        connection.execute("BEGIN")
+        _execute(connection, "BEGIN")
         try:
             return function(self.reader)
         finally:
-            connection.execute("COMMIT")
+            _execute(connection, "COMMIT")
 
     async def query(self, function: Callable[[Reader], T]) -> T:
         """Runs queries that may take long, on a reader thread, against one consistent snapshot."""
@@ -141,11 +144,11 @@ class Store:
         if connection is None:
             connection = self._local.connection = _connect(self.path, readonly=True)
             self._opened.append(connection)
-        connection.execute("BEGIN")
+        _execute(connection, "BEGIN")
         try:
             return function(Reader(connection))
         finally:
-            connection.execute("COMMIT")
+            _execute(connection, "COMMIT")
 
     def _write_groups(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -165,28 +168,32 @@ class Store:
 
     def _commit(self, group: list[_Write]) -> None:
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
+            _execute(self._connection, "BEGIN IMMEDIATE")
             for write in group:
                 self._run(write)
-            self._connection.execute("COMMIT")
+            _execute(self._connection, "COMMIT")
         except BaseException as error:  # noqa: BLE001 - whoever waits for a write of the group must hear of it
             _log.exception("a group of writes failed", extra={"file": str(self.path)})
             if not self._connection.get_autocommit():
-                self._connection.execute("ROLLBACK")
+                _execute(self._connection, "ROLLBACK")
             for write in group:
                 write.error = write.error or error
 
     def _run(self, write: _Write) -> None:
         transaction = Transaction(self._connection)
-        self._connection.execute("SAVEPOINT one")
+        _execute(self._connection, "SAVEPOINT one")
         try:
             write.result = write.function(transaction)
         except Exception as error:  # noqa: BLE001 - it is raised where the write is awaited
             write.error = error
-            self._connection.execute("ROLLBACK TO one")
+            _execute(self._connection, "ROLLBACK TO one")
         else:
             write.after = transaction._after  # pyright: ignore[reportPrivateUsage]
-        self._connection.execute("RELEASE one")
+        _execute(self._connection, "RELEASE one")
+
+
+def _execute(connection: apsw.Connection, sql: str, bindings: Bindings = ()) -> Iterator[Row]:
+    return cast("Iterator[Row]", connection.execute(sql, tuple(bindings)))
 
 
 def _answer(group: list[_Write]) -> None:
@@ -212,7 +219,7 @@ def _connect(path: Path, *, readonly: bool = False) -> apsw.Connection:
         "mmap_size=268435456",
         "foreign_keys=ON",
     ):
-        connection.execute(f"PRAGMA {pragma}")
+        _execute(connection, f"PRAGMA {pragma}")
     if readonly:
-        connection.execute("PRAGMA query_only=ON")
+        _execute(connection, "PRAGMA query_only=ON")
     return connection

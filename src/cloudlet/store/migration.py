@@ -1,5 +1,8 @@
 """Schema versions: a new file gets schema.sql, an older one its migrations, a newer one is refused."""
 
+# apsw's own annotations of bindings are incomplete.
+# pyright: reportUnknownMemberType=false
+
 import re
 from pathlib import Path
 
@@ -22,7 +25,7 @@ def migrate(connection: apsw.Connection, path: Path, schema: Path) -> None:
     if match is None:
         raise ValueError(f"{schema} does not begin with its version")
     wanted = int(match[1])
-    found = int(next(iter(connection.execute("PRAGMA user_version")))[0])
+    found = int(connection.pragma("user_version"))
     if found > wanted:
         raise NewerSchemaError(
             f"{path} has schema version {found}; this Cloudlet knows up to {wanted}. Use a newer one."
@@ -37,4 +40,4 @@ def migrate(connection: apsw.Connection, path: Path, schema: Path) -> None:
     with connection:
         for step in steps:
             connection.execute(step)
-        connection.execute(f"PRAGMA user_version={wanted}")
+        connection.pragma("user_version", wanted)

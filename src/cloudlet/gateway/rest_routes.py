@@ -1,0 +1,100 @@
+"""Finds the operation of a REST API by method, path, query and headers, as the model's URI templates say."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import unquote
+
+from botocore.model import OperationModel
+
+from cloudlet.core.model import api_model
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation's way in. `query` are names (with values, where the template has them) that must be there."""
+
+    operation: str
+    path: re.Pattern[str]
+    query: tuple[tuple[str, str | None], ...]
+    headers: tuple[str, ...]
+
+    def matches(self, query: dict[str, str], headers: frozenset[str]) -> bool:
+        for name, value in self.query:
+            found = query.get(name)
+            if found is None or (value is not None and found != value):
+                return False
+        return headers.issuperset(self.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    operation: str
+    labels: dict[str, str]
+
+
+class RestRoutes:
+    """All routes of one API, the most specific first."""
+
+    def __init__(self, api: str) -> None:
+        model = api_model(api)
+        self._routes: dict[str, list[Route]] = {}
+        self._header_names: set[str] = set()
+        for name in model.operation_names:
+            operation = model.operation_model(name)
+            if operation.deprecated:
+                continue
+            route = _route(operation)
+            self._header_names.update(route.headers)
+            self._routes.setdefault(operation.http["method"], []).append(route)
+        for routes in self._routes.values():
+            routes.sort(key=_specificity)
+
+    def find(self, method: str, path: str, query: dict[str, str], headers: Mapping[str, str]) -> Match | None:
+        """`path` as on the wire; the labels come out percent-decoded."""
+        given = frozenset(name for name in self._header_names if name in headers)
+        for route in self._routes.get(method, ()):
+            found = route.path.fullmatch(path)
+            if found is not None and route.matches(query, given):
+                return Match(route.operation, {name: unquote(value) for name, value in found.groupdict().items()})
+        return None
+
+
+@cache
+def rest_routes(api: str) -> RestRoutes:
+    return RestRoutes(api)
+
+
+def _route(operation: OperationModel) -> Route:
+    path, _, literal_query = operation.http["requestUri"].partition("?")
+    query: dict[str, str | None] = {}
+    for pair in filter(None, literal_query.split("&")):
+        name, equals, value = pair.partition("=")
+        query[name] = value if equals else None
+    headers: list[str] = []
+    shape = operation.input_shape
+    for member in shape.required_members if shape else ():
+        serialization = shape.members[member].serialization  # type: ignore[union-attr]
+        location = serialization.get("location")
+        if location == "querystring":
+            query.setdefault(serialization.get("name", member), None)
+        elif location == "header":
+            headers.append(serialization.get("name", member).lower())
+    return Route(operation.name, _path_pattern(path), tuple(query.items()), tuple(headers))
+
+
+def _path_pattern(template: str) -> re.Pattern[str]:
+    """`/{Bucket}/{Key+}`: a label takes one segment, a greedy one the rest. A slash at the end makes no difference."""
+    pattern = ""
+    for literal, label, greedy in re.findall(r"([^{]*)(?:\{(\w+)(\+?)\})?", template.rstrip("/") or "/"):
+        pattern += re.escape(literal)
+        if label:
+            pattern += f"(?P<{label}>.+)" if greedy else f"(?P<{label}>[^/]+)"
+    ends_greedy = template.endswith("+}")
+    return re.compile(pattern if ends_greedy or template == "/" else pattern + "/?", re.DOTALL)
+
+
+def _specificity(route: Route) -> tuple[int, int, int, str]:
+    template = re.sub(r"\(\?P<\w+>[^)]*\)", "", route.path.pattern)
+    return -len(template), -len(route.query), -len(route.headers), route.operation

@@ -1,0 +1,182 @@
+"""Which service and which operation a request means: by target header, path, form, credential scope and host."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
+from cloudlet.core.http import HttpRequest
+from cloudlet.core.model import api_model
+from cloudlet.gateway.rest_routes import rest_routes
+
+_FORM = "application/x-www-form-urlencoded"
+_SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/([^/,]*)/([^/,]+)/aws4_request")
+_RPC_PATH = re.compile(r"/service/(\w+)/operation/(\w+)$")
+_S3_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3[.-].+")
+# Paths that only these REST APIs have, for requests that carry no signature to tell.
+_REST_PATHS = (("/2015-03-31/", "lambda"), ("/2018-10-31/layers", "lambda"), ("/v2/apis", "apigatewayv2"))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which API a request is for, and by which protocol; told by the headers alone."""
+
+    api: str
+    protocol: str
+    operation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """An operation, with the path's labels where the protocol has them."""
+
+    api: str
+    protocol: str
+    operation: str
+    labels: dict[str, str]
+
+
+class Router:
+    """Knows the APIs that this Cloudlet serves. `is_bucket` tells whether a bucket of that name exists."""
+
+    def __init__(self, apis: Iterable[str], is_bucket: Callable[[str], bool]) -> None:
+        self._apis = frozenset(apis)
+        self._is_bucket = is_bucket
+        self._targets: dict[str, tuple[str, str]] = {}
+        self._by_scope: dict[str, list[str]] = {}
+
+    def target(self, request: HttpRequest) -> Target:
+        """Names the API from what the headers and the path say."""
+        headers = request.headers
+        target = headers.get("x-amz-target")
+        if target is not None:
+            return self._json_target(target, headers.get("content-type", ""))
+        if headers.get("smithy-protocol") == "rpc-v2-cbor":
+            return self._rpc_target(request.path)
+        api = self._signed_api(request)
+        if api is None:
+            api = self._unsigned_api(request)
+        protocol = api_model(api).metadata["protocol"]
+        if api == "sqs":
+            protocol = "query"
+        return Target(api, protocol)
+
+    def operation(self, target: Target, request: HttpRequest, body: bytes | None) -> Routed:
+        """Names the operation. `body` is for forms. Raises NotImplementedByCloudlet (501) if there is none."""
+        if target.operation is not None:
+            return Routed(target.api, target.protocol, target.operation, {})
+        if target.protocol == "query":
+            action = _form_value("Action", request, body)
+            if action is None:
+                raise AwsError("MissingAction", "The request must contain the parameter Action.", status=400)
+            return Routed(target.api, "query", action, {})
+        path = self._path_style(request) if target.api == "s3" else request.path
+        query = dict(parse_qsl(request.query, keep_blank_values=True))
+        found = rest_routes(target.api).find(request.method, path, query, request.headers)
+        if found is None:
+            raise NotImplementedByCloudlet(f"{request.method} {request.path} of {target.api}")
+        return Routed(target.api, target.protocol, found.operation, found.labels)
+
+    def _json_target(self, target: str, content_type: str) -> Target:
+        found = self._targets.get(target)
+        if found is None:
+            prefix, _, name = target.rpartition(".")
+            for api in self._apis:
+                if api_model(api).metadata.get("targetPrefix") == prefix:
+                    found = self._targets[target] = api, name
+                    break
+            else:
+                raise NotImplementedByCloudlet(f"the operation {target}")
+        return Target(found[0], "json", found[1])
+
+    def _rpc_target(self, path: str) -> Target:
+        found = _RPC_PATH.search(path)
+        if found is None:
+            raise NotImplementedByCloudlet(f"the path {path} of rpc-v2-cbor")
+        for api in self._apis:
+            model = api_model(api)
+            names = {str(model.service_id).replace(" ", ""), str(model.metadata.get("targetPrefix", ""))}
+            if found[1] in names:
+                return Target(api, "smithy-rpc-v2-cbor", found[2])
+        raise NotImplementedByCloudlet(f"the service {found[1]}")
+
+    def _signed_api(self, request: HttpRequest) -> str | None:
+        """The API whose name stands in the signature's credential scope."""
+        scope = _credential_scope(request)
+        if scope is None:
+            return None
+        names = self._by_scope.get(scope)
+        if names is None:
+            names = [api for api in self._apis if api_model(api).signing_name == scope]
+            self._by_scope[scope] = names
+        if not names:
+            raise NotImplementedByCloudlet(f"the service {scope}")
+        return names[0]
+
+    def _unsigned_api(self, request: HttpRequest) -> str:
+        """Without a signature: by path, by the form's Version, by host; what is left is S3's."""
+        for prefix, api in _REST_PATHS:
+            if request.path.startswith(prefix) and api in self._apis:
+                return api
+        first_label = request.host.split(".", 1)[0].split(":")[0]
+        for api in self._apis:
+            if api_model(api).endpoint_prefix == first_label:
+                return api
+        content = request.body.content
+        if request.headers.get("content-type", "").startswith(_FORM) or "Action=" in request.query:
+            version = _form_value("Version", request, content)
+            for api in self._apis:
+                if version is not None and api_model(api).api_version == version:
+                    return api
+        return "s3"
+
+    def _path_style(self, request: HttpRequest) -> str:
+        """The path with the bucket in front, from wherever the bucket stands."""
+        bucket = self.bucket_of_host(request)
+        return f"/{bucket}{request.path}" if bucket else request.path
+
+    def bucket_of_host(self, request: HttpRequest) -> str | None:
+        """The bucket in a virtual-host style Host, None where the path has it.
+
+        `bucket.s3.anything` and `bucket.localhost` say it by their form. Under any other name of this machine, the
+        first label is a bucket if one of that name exists, or if the request makes no sense without one.
+        """
+        host = request.host.rsplit(":", 1)[0].lower()
+        aws = _S3_HOST.fullmatch(host)
+        if aws is not None:
+            return aws["bucket"]
+        if host.endswith(".localhost"):
+            return host.removesuffix(".localhost") or None
+        label, dot, _ = host.partition(".")
+        if not dot or host.replace(".", "").isdigit():
+            return None
+        if self._is_bucket(label) or (request.path == "/" and request.method not in ("GET", "OPTIONS")):
+            return label
+        return None
+
+
+def is_form(request: HttpRequest) -> bool:
+    return request.headers.get("content-type", "").startswith(_FORM)
+
+
+def _credential_scope(request: HttpRequest) -> str | None:
+    authorization = request.headers.get("authorization", "")
+    found = _SCOPE.search(authorization)
+    if found is not None:
+        return found[2]
+    if "X-Amz-Credential=" in request.query:
+        credential = dict(parse_qsl(request.query)).get("X-Amz-Credential", "")
+        parts = credential.split("/")
+        return parts[3] if len(parts) == 5 else None
+    return None
+
+
+def _form_value(name: str, request: HttpRequest, body: bytes | None) -> str | None:
+    """A member of the form in the body or, for GET, in the query."""
+    for text in (body.decode("utf-8", "replace") if body else "", request.query):
+        if f"{name}=" in text:
+            value = dict(parse_qsl(text, keep_blank_values=True)).get(name)
+            if value is not None:
+                return value
+    return None

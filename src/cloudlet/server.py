@@ -1,0 +1,192 @@
+"""The composition root: builds the store's users, the services and the gateway, starts them, stops them."""
+
+import asyncio
+import contextlib
+import gc
+import importlib
+import logging
+import shutil
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from cloudlet import __version__
+from cloudlet.core.clock import SystemClock
+from cloudlet.core.data_folder import DataFolder
+from cloudlet.core.service import Cloud, Service
+from cloudlet.core.settings import Settings
+from cloudlet.gateway.app import App
+from cloudlet.gateway.routing import Router
+
+_log = logging.getLogger(__name__)
+
+# What is under way may take this long to end before it is cut off; most functions end far sooner.
+_DRAIN_SECONDS = 30.0
+
+_SERVICES = (
+    ("iam", "IAM"),
+    ("s3", "S3"),
+    ("dynamodb", "DynamoDB"),
+    ("sqs", "SQS"),
+    ("sns", "SNS"),
+    ("logs", "Logs"),
+    ("lambda_", "Lambda"),
+    ("cloudformation", "CloudFormation"),
+    ("apigatewayv2", "ApiGatewayV2"),
+)
+
+
+def run(settings: Settings, ready: Callable[[str], None]) -> None:
+    """Serves in the foreground until SIGTERM or Ctrl-C. `ready` is told the endpoint URL once requests are answered.
+
+    Raises DataFolderInUse, OSError (the port is taken) or NewerSchemaError before anything is touched.
+    """
+    listener = _bind(settings)
+    settings.port = listener.getsockname()[1]
+    with listener:
+        folder = DataFolder(settings.data)
+        try:
+            uvloop.run(Cloudlet(settings, folder).serve(listener, ready))
+        finally:
+            folder.release()
+
+
+class Cloudlet:
+    """Everything that runs in this process."""
+
+    def __init__(self, settings: Settings, folder: DataFolder) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._stopping = asyncio.Event()
+        self._hurry = asyncio.Event()
+
+    async def serve(self, listener: socket.socket, ready: Callable[[str], None]) -> None:
+        self._listen_to_signals()
+        cloud = Cloud(self._settings, SystemClock())
+        _add_services(cloud)
+        started: list[Service] = []
+        try:
+            for service in cloud.services:
+                started.append(service)
+                await service.start()
+            app = self._gateway(cloud)
+            for service in cloud.services:
+                await service.recover()
+            await self._serve_http(app, cloud, listener, ready)
+        finally:
+            for service in reversed(started):
+                await service.stop()
+
+    def _gateway(self, cloud: Cloud) -> App:
+        s3: Any = next(service for service in cloud.services if "s3" in service.apis)
+        router = Router(cloud.apis(), s3.has_bucket)
+        return App(cloud, router, s3, lambda: self._health(cloud))
+
+    async def _serve_http(self, app: App, cloud: Cloud, listener: socket.socket, ready: Callable[[str], None]) -> None:
+        def serving() -> None:
+            # What was built until now stays: the collector need not look at it again.
+            gc.collect()
+            gc.freeze()
+            self._folder.announce(self._settings.endpoint_url, __version__)
+            ready(self._settings.endpoint_url)
+
+        server = _HttpServer(app, serving)
+        http = asyncio.create_task(server.serve(sockets=[listener]))
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait((http, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if not http.done():
+            await self._drain(app, cloud)
+        server.should_exit = True
+        await http
+
+    async def _drain(self, app: App, cloud: Cloud) -> None:
+        """Ends what is under way: functions that run may call Cloudlet until they are done."""
+        idle = asyncio.Event()
+        app.drain(idle.set)
+        ends = asyncio.gather(idle.wait(), *(service.drain() for service in cloud.services))
+        hurry = asyncio.create_task(self._hurry.wait())
+        await asyncio.wait((ends, hurry), timeout=_DRAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if not ends.done():
+            _log.warning("stopping although not everything has ended", extra={"after_seconds": _DRAIN_SECONDS})
+            ends.cancel()
+        hurry.cancel()
+
+    def _health(self, cloud: Cloud) -> dict[str, Any]:
+        usage = shutil.disk_usage(self._settings.data)
+        return {
+            "status": "ok",
+            "version": __version__,
+            "services": dict.fromkeys(sorted(cloud.apis()), "running"),
+            "data": {"path": str(self._settings.data), "state": "writable", "free_bytes": usage.free},
+        }
+
+    def _listen_to_signals(self) -> None:
+        """The first signal stops in order, a second one at once."""
+
+        def stop() -> None:
+            if self._stopping.is_set():
+                self._hurry.set()
+            self._stopping.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+class _HttpServer(uvicorn.Server):
+    """uvicorn, with its signal handling left to us."""
+
+    def __init__(self, app: App, serving: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            app,  # type: ignore[arg-type] - our messages are plain dicts
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=65,
+            timeout_graceful_shutdown=5,
+        )
+        super().__init__(config)
+        self._serving = serving
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._serving()
+
+
+def _bind(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError:
+        listener.close()
+        raise
+    listener.listen(1024)
+    return listener
+
+
+def _add_services(cloud: Cloud) -> None:
+    for package, name in _SERVICES:
+        try:
+            module = importlib.import_module(f"cloudlet.services.{package}")
+        except ModuleNotFoundError:
+            continue
+        service = getattr(module, name)(cloud)
+        cloud.add(service)
+        if package == "iam":
+            cloud.authoriser = service
+            cloud.credentials = service
+
+
+__all__ = ["Cloudlet", "run"]
