@@ -17,6 +17,7 @@ class Route:
 
     operation: str
     path: re.Pattern[str]
+    labels: tuple[str, ...]
     query: tuple[tuple[str, str | None], ...]
     headers: tuple[str, ...]
 
@@ -57,7 +58,8 @@ class RestRoutes:
         for route in self._routes.get(method, ()):
             found = route.path.fullmatch(path)
             if found is not None and route.matches(query, given):
-                return Match(route.operation, {name: unquote(value) for name, value in found.groupdict().items()})
+                values = (unquote(value) for value in found.groups())
+                return Match(route.operation, dict(zip(route.labels, values, strict=True)))
         return None
 
 
@@ -81,20 +83,21 @@ def _route(operation: OperationModel) -> Route:
             query.setdefault(serialization.get("name", member), None)
         elif location == "header":
             headers.append(serialization.get("name", member).lower())
-    return Route(operation.name, _path_pattern(path), tuple(query.items()), tuple(headers))
+    labels = tuple(re.findall(r"\{([\w-]+)\+?\}", path))
+    return Route(operation.name, _path_pattern(path), labels, tuple(query.items()), tuple(headers))
 
 
 def _path_pattern(template: str) -> re.Pattern[str]:
     """`/{Bucket}/{Key+}`: a label takes one segment, a greedy one the rest. A slash at the end makes no difference."""
     pattern = ""
-    for literal, label, greedy in re.findall(r"([^{]*)(?:\{(\w+)(\+?)\})?", template.rstrip("/") or "/"):
+    for literal, label, greedy in re.findall(r"([^{]*)(?:\{([\w-]+)(\+?)\})?", template.rstrip("/") or "/"):
         pattern += re.escape(literal)
         if label:
-            pattern += f"(?P<{label}>.+)" if greedy else f"(?P<{label}>[^/]+)"
+            pattern += "(.+)" if greedy else "([^/]+)"
     ends_greedy = template.endswith("+}")
     return re.compile(pattern if ends_greedy or template == "/" else pattern + "/?", re.DOTALL)
 
 
 def _specificity(route: Route) -> tuple[int, int, int, str]:
-    template = re.sub(r"\(\?P<\w+>[^)]*\)", "", route.path.pattern)
-    return -len(template), -len(route.query), -len(route.headers), route.operation
+    literal = re.sub(r"\([^)]*\)", "", route.path.pattern)
+    return -len(literal), -len(route.query), -len(route.headers), route.operation

@@ -1,0 +1,142 @@
+"""Group commit: writes roll back alone, are answered when on disk, and survive kill -9."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import apsw
+import pytest
+
+from cloudlet.store import NewerSchemaError, Store, Transaction
+
+_WRITER = """
+import asyncio, sys
+from pathlib import Path
+from cloudlet.store import Store
+
+async def main():
+    store = Store(Path(sys.argv[1]), Path(sys.argv[2]))
+    async def client(name):
+        number = 0
+        while True:
+            key = f"{name}-{number}"
+            await store.write(lambda tx: tx.execute("INSERT INTO item VALUES (?, ?)", (key, key)))
+            sys.stdout.write(key + "\\n")
+            sys.stdout.flush()
+            number += 1
+    await asyncio.gather(*(client(name) for name in range(8)))
+
+asyncio.run(main())
+"""
+
+
+def put(tx: Transaction, key: str, value: str) -> None:
+    tx.execute("INSERT INTO item VALUES (?, ?)", (key, value))
+
+
+async def test_a_failing_write_rolls_back_alone(tmp_path: Path, schema: Path) -> None:
+    store = Store(tmp_path / "a.db", schema)
+
+    def fails(tx: Transaction) -> None:
+        put(tx, "lost", "x")
+        raise ValueError("refused")
+
+    results = await asyncio.gather(
+        store.write(lambda tx: put(tx, "one", "1")),
+        store.write(fails),
+        store.write(lambda tx: put(tx, "two", "2")),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [type(None), ValueError, type(None)]
+    assert store.reader.all("SELECT key FROM item ORDER BY key") == [("one",), ("two",)]
+    store.close()
+
+
+async def test_a_write_that_breaks_a_constraint_leaves_the_group_whole(tmp_path: Path, schema: Path) -> None:
+    store = Store(tmp_path / "a.db", schema)
+    results = await asyncio.gather(
+        *(store.write(lambda tx, key=key: put(tx, key, key)) for key in ("a", "b", "a", "c")), return_exceptions=True
+    )
+    assert [isinstance(result, apsw.ConstraintError) for result in results] == [False, False, True, False]
+    assert store.reader.one("SELECT count(*) FROM item") == (3,)
+    store.close()
+
+
+async def test_after_commit_is_called_once_the_data_can_be_read(tmp_path: Path, schema: Path) -> None:
+    store = Store(tmp_path / "a.db", schema)
+    seen: list[object] = []
+
+    def write(tx: Transaction) -> None:
+        put(tx, "k", "v")
+        tx.after_commit(lambda: seen.append(store.reader.one("SELECT value FROM item")))
+
+    await store.write(write)
+    assert seen == [("v",)]
+    store.close()
+
+
+async def test_after_commit_of_a_failed_write_is_not_called(tmp_path: Path, schema: Path) -> None:
+    store = Store(tmp_path / "a.db", schema)
+    seen: list[str] = []
+
+    def write(tx: Transaction) -> None:
+        tx.after_commit(lambda: seen.append("called"))
+        raise ValueError("refused")
+
+    with pytest.raises(ValueError, match="refused"):
+        await store.write(write)
+    assert seen == []
+    store.close()
+
+
+async def test_a_query_sees_one_snapshot(tmp_path: Path, schema: Path) -> None:
+    store = Store(tmp_path / "a.db", schema)
+    await store.write(lambda tx: put(tx, "a", "1"))
+    loop = asyncio.get_running_loop()
+
+    def count_twice(reader: object) -> tuple[int, int]:
+        first = len(list(reader.rows("SELECT * FROM item")))  # type: ignore[attr-defined]
+        asyncio.run_coroutine_threadsafe(store.write(lambda tx: put(tx, "b", "2")), loop).result()
+        return first, len(list(reader.rows("SELECT * FROM item")))  # type: ignore[attr-defined]
+
+    assert await store.query(count_twice) == (1, 1)
+    assert store.reader.one("SELECT count(*) FROM item") == (2,)
+    store.close()
+
+
+def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, schema: Path) -> None:
+    database = tmp_path / "a.db"
+    for _ in range(3):
+        database.unlink(missing_ok=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(database), str(schema)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        acknowledged = [process.stdout.readline().strip() for _ in range(200)]
+        process.send_signal(signal.SIGKILL)
+        acknowledged += [line.strip() for line in process.stdout if line.endswith("\n")]
+        process.wait()
+        found = {key for (key,) in apsw.Connection(str(database)).execute("SELECT key FROM item")}
+        assert set(acknowledged) <= found
+
+
+async def test_an_older_file_is_migrated(tmp_path: Path, schema: Path) -> None:
+    store = Store(tmp_path / "a.db", schema)
+    await store.write(lambda tx: put(tx, "k", "v"))
+    store.close()
+    schema.write_text("-- version: 2\nCREATE TABLE item (key TEXT PRIMARY KEY, value TEXT NOT NULL, extra TEXT);\n")
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "migrations" / "2.sql").write_text("ALTER TABLE item ADD COLUMN extra TEXT;")
+    store = Store(tmp_path / "a.db", schema)
+    assert store.reader.one("SELECT key, value, extra FROM item") == ("k", "v", None)
+    store.close()
+
+
+async def test_a_newer_file_is_refused(tmp_path: Path, schema: Path) -> None:
+    newer = tmp_path / "newer.sql"
+    newer.write_text(schema.read_text().replace("version: 1", "version: 7"))
+    Store(tmp_path / "a.db", newer).close()
+    with pytest.raises(NewerSchemaError, match="version 7"):
+        Store(tmp_path / "a.db", schema)
