@@ -19,8 +19,11 @@ class Credential:
 
 
 class CredentialStore(Protocol):
-    def credential(self, access_key_id: str) -> Credential | None:
-        """Who is behind an access key id; None if nobody is. Asked at each request: cached by the answerer."""
+    def credential(self, access_key_id: str, session_token: str | None = None) -> Credential | None:
+        """Who is behind an access key id; None if nobody is. Asked at each request: cached by the answerer.
+
+        The session token that came with it may be what tells; whether it is the right one, the asker compares.
+        """
         ...
 
 

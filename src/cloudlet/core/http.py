@@ -10,6 +10,7 @@ class Body:
     def __init__(self, content: bytes | None, stream: AsyncIterator[bytes] | None, length: int | None) -> None:
         self.content = content
         self.length = length
+        self.trailers: dict[str, str] = {}  # trailing headers, by name in lower case, once the body is read
         self._stream = stream
 
     @classmethod

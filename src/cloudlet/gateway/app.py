@@ -111,9 +111,16 @@ class App:
             body = await self._small_body(request, target)
             routed = self._router.operation(target, request, body)
             model = _model(routed)
-            if body is None and not model.has_streaming_input:
+            if body is None and not (routed.api == "s3" and model.has_streaming_input):
                 body = await read_all(request, _LARGEST_BODY)
-            signed = sigv4.verify(request, body, self._cloud.credentials, self._cloud.clock.now())
+            signed = sigv4.verify(
+                request,
+                body,
+                self._cloud.credentials,
+                self._cloud.clock.now(),
+                api=routed.api,
+                protocol=routed.protocol,
+            )
             return await self._run(request, routed, model, signed, id_)
         except AwsError as error:
             return protocol_for(target.api, target.protocol).render_error(error, model, id_, request)

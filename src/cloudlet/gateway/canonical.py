@@ -1,0 +1,64 @@
+"""The canonical form of a request that Signature Version 4 signs, of values as they were on the wire."""
+
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote, unquote_to_bytes
+
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_.~/-]*")
+_PLAIN_SEGMENTS = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*/?")
+_PLAIN_QUERY = re.compile(r"[A-Za-z0-9_.~&=-]*")
+_SPACES = re.compile(r"[ \t\r\n\f\v]+")
+
+
+def object_path(path: str) -> str:
+    """S3's: the path exactly as it names the object, percent-encoded once."""
+    if _PLAIN_PATH.fullmatch(path):
+        return path
+    return quote(unquote_to_bytes(path.encode("latin-1")), safe="/~")
+
+
+def resource_path(path: str) -> str:
+    """Every other service's: without dot segments and empty segments, and encoded once more."""
+    if _PLAIN_SEGMENTS.fullmatch(path):
+        return path or "/"
+    segments: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    end = "/" if segments and path.endswith("/") else ""
+    return quote(f"/{'/'.join(segments)}{end}".encode("latin-1"), safe="/~")
+
+
+def query(text: str, leave_out: str | None = None) -> str:
+    """The query's parameters, each encoded anew, in order; without the one named `leave_out`."""
+    if not text:
+        return ""
+    pairs: list[tuple[str, str]] = []
+    plain = _PLAIN_QUERY.fullmatch(text) is not None
+    for pair in text.split("&"):
+        if not pair:
+            continue
+        name, _, value = pair.partition("=")
+        if not plain:
+            name, value = _encoded(name), _encoded(value)
+        if name != leave_out:
+            pairs.append((name, value))
+    return "&".join([f"{name}={value}" for name, value in sorted(pairs)])
+
+
+def header_lines(names: Iterable[str], headers: Mapping[str, str]) -> list[str]:
+    """`name:value` of each signed header, its white space reduced; a header that is missing counts as empty."""
+    return [f"{name}:{_reduced(headers.get(name, ''))}" for name in names]
+
+
+def _reduced(value: str) -> str:
+    if "  " in value or "\t" in value or value[:1] == " " or value[-1:] == " ":
+        return _SPACES.sub(" ", value).strip(" ")
+    return value
+
+
+def _encoded(text: str) -> str:
+    """Decoded as a form (a plus sign is a space), encoded as signatures want it."""
+    return quote(unquote_to_bytes(text.replace("+", " ").encode("latin-1")), safe="~")
