@@ -156,6 +156,7 @@ def _to_bytes(request: AWSPreparedRequest) -> bytes:
     headers = {
         name.lower(): value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()
     }
+    headers.pop("expect", None)  # the body follows at once
     headers |= {"host": request.url.split("/")[2], "content-length": str(len(content))}
     lines = [f"{request.method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
