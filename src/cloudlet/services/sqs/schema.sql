@@ -1,0 +1,46 @@
+-- version: 1
+-- Times are in milliseconds since the epoch, as SQS shows them.
+CREATE TABLE queue (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    attributes TEXT NOT NULL,            -- JSON object: what was set, the rest has defaults
+    tags TEXT NOT NULL,                  -- JSON object
+    created INTEGER NOT NULL,
+    modified INTEGER NOT NULL,
+    UNIQUE (account, region, name)
+);
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of arrival
+    queue INTEGER NOT NULL REFERENCES queue ON DELETE CASCADE,
+    message_id TEXT NOT NULL,
+    body TEXT NOT NULL,
+    attributes BLOB,                     -- JSON object as on the wire, NULL for none
+    trace_header TEXT,
+    sender TEXT NOT NULL,
+    sent INTEGER NOT NULL,
+    visible INTEGER NOT NULL,            -- from when on it can be received
+    receives INTEGER NOT NULL DEFAULT 0, -- from this queue; the number within the newest receipt handle
+    earlier_receives INTEGER NOT NULL DEFAULT 0, -- from the queues that it was moved from
+    first_received INTEGER,
+    group_id TEXT,
+    deduplication_id TEXT,
+    sequence INTEGER,                    -- of a FIFO queue
+    source TEXT                          -- ARN of the queue whose dead letter it is
+);
+CREATE INDEX message_visible ON message (queue, visible, id);
+CREATE INDEX message_age ON message (queue, sent);
+CREATE INDEX message_group ON message (queue, group_id, visible) WHERE sequence IS NOT NULL;
+-- What was sent to a FIFO queue lately: a second message with the same id is answered with the first one's.
+CREATE TABLE deduplication (
+    queue INTEGER NOT NULL REFERENCES queue ON DELETE CASCADE,
+    scope TEXT NOT NULL,                 -- the message group where deduplication is by group, else empty
+    deduplication_id TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    sent INTEGER NOT NULL,
+    PRIMARY KEY (queue, scope, deduplication_id)
+) WITHOUT ROWID;
+CREATE INDEX deduplication_age ON deduplication (sent);
+CREATE TABLE receipt_key (key BLOB NOT NULL);
