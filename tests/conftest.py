@@ -1,12 +1,14 @@
 """A real server for the tests: started as users start it, driven by real clients, killed when a test says so."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +110,53 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
     yield started
     if started._process is not None and started._process.poll() is None:
         started.stop()
+
+
+def package(source: str, name: str = "app.py") -> bytes:
+    """A zip package with one module."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, source)
+    return buffer.getvalue()
+
+
+LAMBDA_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+
+
+@pytest.fixture
+def make_role() -> Callable[..., str]:
+    """Makes a role that functions take, allowed `actions`; returns its ARN."""
+
+    def make(server: Server, name: str, *actions: str) -> str:
+        iam = server.client("iam")
+        arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(LAMBDA_TRUST))["Role"]["Arn"]
+        statement = {"Effect": "Allow", "Action": [*actions, "logs:*"], "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_role_policy(RoleName=name, PolicyName="allowed", PolicyDocument=policy)
+        return arn
+
+    return make
+
+
+@pytest.fixture
+def make_function(make_role: Callable[..., str]) -> Callable[..., str]:
+    """Makes a Python function of one module, with a role of its own; returns its ARN."""
+
+    def make(server: Server, name: str, source: str, *actions: str, **settings: Any) -> str:
+        role = settings.pop("Role", None) or make_role(server, f"{name}-role", *(actions or ("*",)))
+        client = server.client("lambda")
+        arn: str = client.create_function(
+            FunctionName=name,
+            Runtime="python3.11",
+            Handler="app.handler",
+            Role=role,
+            Code={"ZipFile": package(source)},
+            **{"Timeout": 30, **settings},
+        )["FunctionArn"]
+        client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+        return arn
+
+    return make
