@@ -1,1 +1,15 @@
-"""Lambda execution environments."""
+"""Lambda execution environments: the Runtime API, the sandbox and the pools. Knows nothing of services."""
+
+from cloudlet.runtime.function import Credentials, FunctionVersion, Invocation, LogEvent, Outcome
+from cloudlet.runtime.pool import Host, Runtime, TooManyEnvironments
+
+__all__ = [
+    "Credentials",
+    "FunctionVersion",
+    "Host",
+    "Invocation",
+    "LogEvent",
+    "Outcome",
+    "Runtime",
+    "TooManyEnvironments",
+]

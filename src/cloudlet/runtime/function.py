@@ -1,0 +1,66 @@
+"""What the runtime is told of a function, of an invocation, and what it answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionVersion:
+    """One published or latest version, complete with what an execution environment needs.
+
+    `revision` changes with each change of code or configuration: environments of an older one are retired.
+    `memory` and `ephemeral_storage` are in MB, `timeout` in seconds. `code` and `layers` are folders.
+    """
+
+    arn: str
+    name: str
+    version: str
+    revision: str
+    region: str
+    runtime: str
+    handler: str
+    memory: int
+    timeout: int
+    ephemeral_storage: int
+    variables: Mapping[str, str]
+    code: Path
+    layers: Path | None
+    log_group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Temporary credentials of the function's role; `expires` is in epoch seconds."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """`arn` is the one by which the function was called, with its qualifier. `client_context` is JSON."""
+
+    request_id: str
+    arn: str
+    payload: bytes
+    client_context: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """`timestamp` is in milliseconds since the epoch."""
+
+    timestamp: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`failed` when the payload is an error object. `log` is what the invocation printed, START to REPORT."""
+
+    payload: bytes
+    failed: bool
+    log: str

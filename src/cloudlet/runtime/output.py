@@ -1,0 +1,128 @@
+"""What an execution environment prints, line by line, and the START, END and REPORT lines around it."""
+
+import asyncio
+import contextlib
+import math
+import os
+from collections.abc import Callable
+
+from cloudlet.core.clock import Clock
+from cloudlet.runtime.function import LogEvent
+
+# CloudWatch Logs takes events of up to 256 KB; longer lines are cut into several.
+_LONGEST_LINE = 256 * 1024 - 26
+_FLUSH_SECONDS = 1.0
+_TAIL = 4096
+
+WriteLog = Callable[[list[LogEvent]], None]
+
+
+class Output:
+    """Reads the environment's standard output and error. `write` takes the events over, in order."""
+
+    def __init__(self, clock: Clock, write: WriteLog) -> None:
+        self._clock = clock
+        self._write = write
+        self._loop = asyncio.get_running_loop()
+        self._reader, self.writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        self._partial = b""
+        self._events: list[LogEvent] = []
+        self._tail: list[str] = []
+        self._tail_size = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop.add_reader(self._reader, self.drain)
+
+    def close_writer(self) -> None:
+        """To be called once the process has its copy."""
+        os.close(self.writer)
+
+    def drain(self) -> None:
+        """Takes what was printed up to now."""
+        while True:
+            try:
+                chunk = os.read(self._reader, 1 << 16)
+            except BlockingIOError:
+                return
+            if not chunk:
+                self._loop.remove_reader(self._reader)
+                return
+            self._take(chunk)
+
+    def start(self, request_id: str, version: str) -> None:
+        """An invocation begins; what `tail` gives begins here."""
+        self._tail, self._tail_size = [], 0
+        self.add(f"START RequestId: {request_id} Version: {version}\n")
+
+    def add(self, message: str) -> None:
+        if self._partial:
+            self._end_line()
+        self._append(message)
+
+    def tail(self) -> str:
+        """The last of what was printed since `start`: 4 KB or a little more."""
+        return "".join(self._tail)
+
+    def flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._events:
+            events, self._events = self._events, []
+            self._write(events)
+
+    def close(self) -> None:
+        self.drain()
+        if self._partial:
+            self._end_line()
+        self.flush()
+        self._loop.remove_reader(self._reader)
+        with contextlib.suppress(OSError):
+            os.close(self._reader)
+
+    def _take(self, chunk: bytes) -> None:
+        *lines, self._partial = (self._partial + chunk).split(b"\n")
+        for line in lines:
+            self._append(_text(line) + "\n")
+        while len(self._partial) > _LONGEST_LINE:
+            self._append(_text(self._partial[:_LONGEST_LINE]))
+            self._partial = self._partial[_LONGEST_LINE:]
+
+    def _end_line(self) -> None:
+        line, self._partial = self._partial, b""
+        self._append(_text(line) + "\n")
+
+    def _append(self, message: str) -> None:
+        self._events.append(LogEvent(int(self._clock.now() * 1000), message))
+        self._tail.append(message)
+        self._tail_size += len(message)
+        while self._tail_size - len(self._tail[0]) > _TAIL:
+            self._tail_size -= len(self._tail.pop(0))
+        if self._timer is None:
+            self._timer = self._loop.call_later(_FLUSH_SECONDS, self.flush)
+
+
+def report(
+    request_id: str, duration: float, memory: int, used: int, init_duration: float | None, error: str | None
+) -> str:
+    """The REPORT line. Durations in seconds, `memory` in MB, `used` in bytes; `error` is its type."""
+    billed = math.ceil((duration + (init_duration or 0.0)) * 1000)
+    fields = [
+        f"REPORT RequestId: {request_id}",
+        f"Duration: {duration * 1000:.2f} ms",
+        f"Billed Duration: {billed} ms",
+        f"Memory Size: {memory} MB",
+        f"Max Memory Used: {min(math.ceil(used / (1 << 20)), memory)} MB",
+    ]
+    if init_duration is not None:
+        fields.append(f"Init Duration: {init_duration * 1000:.2f} ms")
+    if error == "Sandbox.Timedout":
+        fields.append("Status: timeout")
+    elif error is not None:
+        fields.append(f"Status: error\tError Type: {error}")
+    return "\t".join(fields) + "\t\n"
+
+
+def _text(line: bytes) -> str:
+    """The runtime interface client ends the lines within one message by carriage returns."""
+    return line.decode(errors="replace").replace("\r", "\n")

@@ -1,0 +1,297 @@
+"""The execution environments of all functions: as many as there are concurrent invocations, reused while warm."""
+
+import asyncio
+import logging
+import os
+import secrets
+from collections import deque
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from cloudlet.core.clock import Clock
+from cloudlet.runtime.environment import ExecutionEnvironment
+from cloudlet.runtime.function import Credentials, FunctionVersion, Invocation, LogEvent, Outcome
+from cloudlet.runtime.memory import Cgroups
+from cloudlet.runtime.sandbox import Bubblewrap, Unconfined, choose_sandbox
+from cloudlet.runtime.variables import environment_variables
+
+_log = logging.getLogger(__name__)
+
+_IDLE_SECONDS = 600.0
+_REAP_SECONDS = 60.0
+# Fresh environments replace those whose credentials would end within this time and the function's timeout.
+_CREDENTIALS_MARGIN = 300.0
+# How long an invocation waits where all memory is taken by environments that work.
+_PATIENCE_SECONDS = 60.0
+# Loading a function keeps a processor busy: more at once would only make each of them slower.
+_STARTS_PER_PROCESSOR = 4
+
+
+class TooManyEnvironments(Exception):
+    """The machine has no memory left for another execution environment."""
+
+
+class Host(Protocol):
+    """What the runtime needs from whoever runs it."""
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where functions find Cloudlet."""
+        ...
+
+    async def credentials(self, function: FunctionVersion) -> Credentials:
+        """Temporary credentials of the function's role, for a new environment."""
+        ...
+
+    def write_log(self, function: FunctionVersion, stream: str, events: list[LogEvent]) -> None:
+        """Takes over what an environment printed; must not wait."""
+        ...
+
+
+class Runtime:
+    """`memory` is what all environments together may be configured for, in MB (twice the machine's unless given)."""
+
+    def __init__(self, host: Host, clock: Clock, memory: int | None = None) -> None:
+        self.host = host
+        self.clock = clock
+        self.sandbox: Bubblewrap | Unconfined
+        self.cgroups: Cgroups
+        self._pools: dict[str, _Pool] = {}
+        self._budget = memory or 2 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+        self._used = 0
+        self._freed = asyncio.Condition()
+        self.starts = asyncio.Semaphore(_STARTS_PER_PROCESSOR * (os.cpu_count() or 1))
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._reaper: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        self.sandbox = choose_sandbox()
+        self.cgroups = Cgroups()
+        self.cgroups.sweep()
+
+    async def stop(self) -> None:
+        """Kills every environment; returns when none is left."""
+        if self._reaper is not None:
+            self._reaper.cancel()
+        for pool in self._pools.values():
+            pool.retire(kill=True)
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.cgroups.sweep()
+
+    async def invoke(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
+        """Raises TooManyEnvironments, or what `Host.credentials` raised."""
+        pool = self._pools.get(function.arn)
+        if pool is None or pool.function.revision != function.revision:
+            if pool is not None:
+                pool.retire()
+            pool = self._pools[function.arn] = _Pool(self, function)
+        return await pool.invoke(invocation)
+
+    def retire(self, arn: str) -> None:
+        """Ends the environments of a version that is no more, each after its current invocation."""
+        pool = self._pools.pop(arn, None)
+        if pool is not None:
+            pool.retire()
+
+    def statistics(self) -> dict[str, int]:
+        pools = self._pools.values()
+        return {
+            "idle": sum(len(pool.idle) for pool in pools),
+            "busy": sum(len(pool.busy) for pool in pools),
+            "memory": self._used,
+        }
+
+    # What the pools use.
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def reserve(self, memory: int) -> None:
+        """Takes memory from the budget, ending idle environments if need be."""
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS), self._freed:
+                while self._used and self._used + memory > self._budget:
+                    self._evict()
+                    await self._freed.wait()
+                self._used += memory
+        except TimeoutError:
+            raise TooManyEnvironments from None
+
+    async def release(self, memory: int) -> None:
+        async with self._freed:
+            self._used -= memory
+            self._freed.notify_all()
+
+    def reap_later(self) -> None:
+        if self._reaper is None:
+            self._reaper = asyncio.get_running_loop().call_later(_REAP_SECONDS, self._reap)
+
+    def _reap(self) -> None:
+        self._reaper = None
+        before = asyncio.get_running_loop().time() - _IDLE_SECONDS
+        for pool in self._pools.values():
+            pool.reap(before)
+        if any(pool.idle for pool in self._pools.values()):
+            self.reap_later()
+
+    def _evict(self) -> None:
+        """Ends the environment that has been idle for longest."""
+        idle = [pool for pool in self._pools.values() if pool.idle]
+        if idle:
+            min(idle, key=lambda pool: pool.idle[0].idle_since).evict()
+
+
+class _Pool:
+    """The environments of one version of a function in one revision."""
+
+    def __init__(self, runtime: Runtime, function: FunctionVersion) -> None:
+        self.function = function
+        self.idle: deque[ExecutionEnvironment] = deque()
+        self.busy: set[ExecutionEnvironment] = set()
+        self._runtime = runtime
+        self._waiting: deque[asyncio.Future[ExecutionEnvironment]] = deque()
+        self._starting = 0
+        self._retired = False
+
+    async def invoke(self, invocation: Invocation) -> Outcome:
+        environment = self._take_idle() or await self._await_environment()
+        self.busy.add(environment)
+        try:
+            return await environment.invoke(invocation)
+        except asyncio.CancelledError:
+            environment.ended = True
+            raise
+        finally:
+            self.busy.discard(environment)
+            self._give(environment)
+
+    def retire(self, *, kill: bool = False) -> None:
+        """Ends the idle environments now and the others once they have answered, or all of them now."""
+        self._retired = True
+        while self.idle:
+            self._end(self.idle.popleft())
+        if kill:
+            for environment in self.busy:
+                self._runtime.spawn(environment.close())
+
+    def reap(self, before: float) -> None:
+        while self.idle and self.idle[0].idle_since < before:
+            self.evict()
+
+    def evict(self) -> None:
+        self._end(self.idle.popleft())
+
+    def _take_idle(self) -> ExecutionEnvironment | None:
+        """The one used last: it is the warmest, and the others may be reaped."""
+        while self.idle:
+            environment = self.idle.pop()
+            if not self._is_spent(environment):
+                return environment
+            self._end(environment)
+        return None
+
+    async def _await_environment(self) -> ExecutionEnvironment:
+        """Whichever comes first: one that gets free, or a new one."""
+        turn: asyncio.Future[ExecutionEnvironment] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        self._start_missing()
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self._give(turn.result())
+            raise
+
+    def _give(self, environment: ExecutionEnvironment) -> None:
+        """To whoever has waited longest, or to the idle ones, or to its end."""
+        if self._is_spent(environment) or (self._retired and not self._waiting):
+            self._end(environment)
+            self._start_missing()
+            return
+        turn = self._next_turn()
+        if turn is not None:
+            turn.set_result(environment)
+        else:
+            environment.idle_since = asyncio.get_running_loop().time()
+            self.idle.append(environment)
+            self._runtime.reap_later()
+
+    def _next_turn(self) -> asyncio.Future[ExecutionEnvironment] | None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                return turn
+        return None
+
+    def _is_spent(self, environment: ExecutionEnvironment) -> bool:
+        if environment.ended:
+            return True
+        return environment.expires < self._runtime.clock.now() + self.function.timeout + _CREDENTIALS_MARGIN
+
+    def _end(self, environment: ExecutionEnvironment) -> None:
+        async def end() -> None:
+            await environment.close()
+            await self._runtime.release(self.function.memory)
+
+        self._runtime.spawn(end())
+
+    def _start_missing(self) -> None:
+        """As many as there are invocations waiting; where environments would share a /tmp, one at a time."""
+        wanted = len(self._waiting)
+        if self._runtime.sandbox.shares_tmp:
+            wanted = min(wanted, 1 - len(self.busy))
+        while self._starting < wanted:
+            self._starting += 1
+            self._runtime.spawn(self._start_one())
+
+    async def _start_one(self) -> None:
+        try:
+            async with self._runtime.starts:
+                if len(self._waiting) < self._starting:
+                    return  # others got free in the meantime
+                environment = await self._create()
+        except Exception as error:  # noqa: BLE001 - it is raised where the environment is awaited
+            turn = self._next_turn()
+            if turn is not None:
+                turn.set_exception(error)
+            else:
+                _log.warning("an execution environment did not start", exc_info=error)
+            return
+        finally:
+            self._starting -= 1
+        turn = self._next_turn()
+        if turn is not None:
+            turn.set_result(environment)
+        else:
+            self._give(environment)
+
+    async def _create(self) -> ExecutionEnvironment:
+        runtime, function = self._runtime, self.function
+        await runtime.reserve(function.memory)
+        try:
+            credentials = await runtime.host.credentials(function)
+            today = datetime.fromtimestamp(runtime.clock.now(), UTC)
+            stream = f"{today:%Y/%m/%d}/[{function.version}]{secrets.token_hex(16)}"
+            environment = ExecutionEnvironment(
+                function,
+                runtime.sandbox,
+                runtime.cgroups,
+                runtime.clock,
+                lambda events: runtime.host.write_log(function, stream, events),
+            )
+        except BaseException:
+            await runtime.release(function.memory)
+            raise
+        try:
+            environment.expires = credentials.expires
+            await environment.initialise(
+                environment_variables(function, credentials, runtime.host.endpoint_url, stream)
+            )
+        except BaseException:
+            self._end(environment)
+            raise
+        return environment

@@ -1,0 +1,162 @@
+"""How the process of an execution environment is fenced in: by bubblewrap, or not at all where it cannot run.
+
+Inside, the process sees a read-only system, its own /tmp, /var/task and /opt, and no other process. The network is
+the machine's, so that functions reach Cloudlet and the internet.
+"""
+
+import logging
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cloudlet.runtime.function import FunctionVersion
+
+_log = logging.getLogger(__name__)
+
+_BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+_INTERPRETER = Path(sys.executable).resolve()
+_PYTHON = Path(sys.base_prefix).resolve()
+# What functions find installed in the runtime, as on AWS: the runtime interface client and boto3.
+_INSTALLED = Path(sys.prefix) / "lambda-python"
+_SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
+# What programs need to find hosts, check certificates and tell the local time.
+_ETC = (
+    "alternatives", "ca-certificates", "ca-certificates.conf", "gai.conf", "host.conf", "hosts", "ld.so.cache",
+    "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types", "nsswitch.conf", "os-release", "pki", "protocols",
+    "resolv.conf", "services", "ssl", "timezone",
+)  # fmt: skip
+_USERS = "root:x:0:0::/:/usr/sbin/nologin\nsbx_user:x:{0}:{0}::/tmp:/usr/sbin/nologin\n"
+_READ_VARIABLES = '. /dev/stdin; exec "$@" </dev/null'
+_PATH = "/usr/bin:/bin"
+_FIRST_USER = 1_900_000_000
+_USER_COUNT = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Confined:
+    """What to start: the command, its folder and its environment, and its standard input.
+
+    `descriptors` are handed on; they and `stdin` are to be closed afterwards.
+    """
+
+    command: list[str]
+    environment: Mapping[str, str]
+    folder: Path | None
+    stdin: int
+    descriptors: tuple[int, ...]
+
+
+class Bubblewrap:
+    """Mount, pid, ipc and uts namespaces, and an unprivileged user: one of its own where Cloudlet runs as root."""
+
+    shares_tmp = False
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+        self._is_root = os.geteuid() == 0
+        self._next_user = _FIRST_USER + os.getpid() * 64 % _USER_COUNT
+        self._fixed = self._fixed_arguments()
+
+    def works(self) -> bool:
+        probe = [self._program, *self._fixed, "--tmpfs", "/tmp", "--", "/bin/sh", "-c", ":"]
+        answer = subprocess.run(probe, capture_output=True, text=True, timeout=10, check=False)
+        if answer.returncode != 0:
+            _log.warning("bubblewrap cannot run here", extra={"reason": answer.stderr.strip()})
+        return answer.returncode == 0
+
+    def take_user(self) -> int | None:
+        """The system user for the next environment; None if it is the one of Cloudlet itself."""
+        if not self._is_root:
+            return None
+        self._next_user += 1
+        return self._next_user
+
+    def confine(self, function: FunctionVersion, environment: Mapping[str, str], user: int | None) -> Confined:
+        """The variables are read from standard input, by the function's own user.
+
+        They are not for other eyes, as a command line would be, and a variable such as LD_PRELOAD has no say over
+        what runs before the sandbox is closed.
+        """
+        passwd = _memory_file(_USERS.format(user or os.geteuid()))
+        variables = _memory_file(
+            "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
+        )
+        command = [
+            *(self._program, *self._fixed),
+            *("--perms", "1777", "--size", str(function.ephemeral_storage << 20), "--tmpfs", "/tmp"),
+            *("--perms", "0444", "--ro-bind-data", str(passwd), "/etc/passwd"),
+            *("--ro-bind", str(function.code), "/var/task"),
+            *(("--ro-bind", str(function.layers), "/opt") if function.layers else ("--dir", "/opt")),
+            *("--chdir", "/var/task", "--remount-ro", "/", "--"),
+            *(("/usr/bin/setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups") if user else ()),
+            *("/bin/sh", "-c", _READ_VARIABLES, "sh"),
+            *(str(_INTERPRETER), "-S", "/var/bootstrap.py", "/var/runtime", "/opt"),
+        ]
+        return Confined(command, {"PATH": _PATH}, None, variables, (passwd,))
+
+    def _fixed_arguments(self) -> list[str]:
+        arguments = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", "localhost"]
+        arguments += ["--die-with-parent", "--new-session", "--clearenv", "--setenv", "PATH", _PATH]
+        arguments += ["--ro-bind", "/usr", "/usr"]
+        if self._is_root:
+            arguments += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        else:
+            arguments += ["--unshare-user"]
+        for folder in map(Path, _SYSTEM_FOLDERS):
+            if folder.is_symlink():
+                arguments += ["--symlink", os.readlink(folder), str(folder)]
+            elif folder.exists():
+                arguments += ["--ro-bind", str(folder), str(folder)]
+        # Folders that bubblewrap makes by itself on the way to a mount would be for root alone.
+        for folder in (Path("/etc"), Path("/var"), *reversed(_PYTHON.parents[:-1])):
+            if not folder.is_relative_to("/usr"):
+                arguments += ["--perms", "0755", "--dir", str(folder)]
+        for name in _ETC:
+            arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+        if not _PYTHON.is_relative_to("/usr"):
+            arguments += ["--ro-bind", str(_PYTHON), str(_PYTHON)]
+        arguments += ["--symlink", str(_PYTHON), "/var/lang"]
+        arguments += ["--ro-bind", str(_INSTALLED), "/var/runtime", "--ro-bind", str(_BOOTSTRAP), "/var/bootstrap.py"]
+        return [*arguments, "--proc", "/proc", "--dev", "/dev"]
+
+
+class Unconfined:
+    """Plain processes, for machines without bubblewrap: they see the machine as Cloudlet's own user does."""
+
+    shares_tmp = True
+
+    def take_user(self) -> int | None:
+        return None
+
+    def confine(self, function: FunctionVersion, environment: Mapping[str, str], user: int | None) -> Confined:
+        layers = str(function.layers or "/nonexistent")
+        variables = {**environment, "LAMBDA_TASK_ROOT": str(function.code)}
+        command = [str(_INTERPRETER), "-S", str(_BOOTSTRAP), str(_INSTALLED), layers]
+        return Confined(command, variables, function.code, _memory_file(""), ())
+
+
+def choose_sandbox() -> Bubblewrap | Unconfined:
+    """Asks the machine once what it can do."""
+    program = shutil.which("bwrap")
+    if program is not None:
+        bubblewrap = Bubblewrap(program)
+        if bubblewrap.works():
+            return bubblewrap
+    _log.warning(
+        "functions run without isolation, one execution environment per function: install bubblewrap (bwrap)"
+        " and allow it user namespaces"
+    )
+    return Unconfined()
+
+
+def _memory_file(content: str) -> int:
+    """A descriptor from which the content can be read; the caller closes it."""
+    descriptor = os.memfd_create("cloudlet")
+    os.write(descriptor, content.encode())
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
