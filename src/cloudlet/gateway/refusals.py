@@ -40,7 +40,7 @@ class Refusals:
     def wrong_scope(self, part: str, given: str, expected: str) -> AwsError:
         """`part` is `date`, `region`, `service` or `terminator`."""
         if part == "date":
-            words = f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+            words = "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
             words += f"'{given}' != '{expected}'."
         elif part == "region":
             words = "Credential should be scoped to a valid region."
