@@ -1,0 +1,92 @@
+"""What is Cloudlet's own and no AWS API: its health, its accounts, its mailbox."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from botocore.exceptions import ClientError
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cloudlet.cli.connection import Connection
+
+# What `status` counts: the word, the service, the paginated operation, the member that lists.
+_COUNTED = (
+    ("buckets", "s3", "list_buckets", "Buckets", lambda bucket: bucket["Name"]),
+    ("tables", "dynamodb", "list_tables", "TableNames", str),
+    ("functions", "lambda", "list_functions", "Functions", lambda function: function["FunctionName"]),
+    ("queues", "sqs", "list_queues", "QueueUrls", lambda url: url.rsplit("/", 1)[1]),
+    ("topics", "sns", "list_topics", "Topics", lambda topic: topic["TopicArn"].rsplit(":", 1)[1]),
+)
+_NAMES_SHOWN = 12
+
+
+def status(connection: Connection, console: Console) -> None:
+    health = connection.health()
+    console.print(f"[green]●[/] Cloudlet {health['version']} at [cyan]{connection.endpoint}[/]", highlight=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    data = health["data"]
+    free = f"{data['free_bytes'] / 1024**3:.1f} GB free"
+    table.add_row("data", Text(f"{data['path']} ({data['state']}, {free})", overflow="fold"))
+    table.add_row("region", connection.region)
+    table.add_row("services", Text(", ".join(sorted(health["services"]))))
+    table.add_row("stacks", _stacks(connection))
+    for word, service, operation, member, name in _COUNTED:
+        table.add_row(word, _names(connection, service, operation, member, name))
+    console.print(table)
+
+
+def create_account(connection: Connection, name: str) -> None:
+    """Prints the new account with its key, which is shown here only."""
+    typer.echo(json.dumps(connection.ask("POST", "/_cloudlet/accounts", {"name": name}), indent=2))
+
+
+def list_accounts(connection: Connection, console: Console) -> None:
+    answer = connection.ask("GET", "/_cloudlet/accounts")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("Account", style="bold")
+    table.add_column("Name")
+    for account in answer["accounts"]:
+        table.add_row(account["id"], Text(account["name"]))
+    console.print(table)
+
+
+def mail(connection: Connection, follow: bool) -> None:
+    """Prints the e-mails of the local mailbox, oldest first; with `follow` goes on until it is interrupted."""
+    shown: set[str] = set()
+    while True:
+        for message in connection.ask("GET", "/_cloudlet/mail")["messages"]:
+            if message["id"] not in shown:
+                shown.add(message["id"])
+                _print_mail(message)
+        if not follow:
+            if not shown:
+                typer.echo("No e-mail has been sent yet.")
+            return
+        time.sleep(0.5)
+
+
+def _print_mail(message: dict[str, Any]) -> None:
+    for name in ("date", "to", "from", "subject"):
+        if message.get(name):
+            typer.echo(f"{typer.style(name.capitalize() + ':', bold=True):<18} {message[name]}")
+    typer.echo(f"\n{message['body'].rstrip()}\n{'─' * 60}")
+
+
+def _stacks(connection: Connection) -> Text:
+    pages = connection.client("cloudformation").get_paginator("describe_stacks").paginate()
+    stacks = [stack for page in pages for stack in page["Stacks"]]
+    return Text(", ".join(f"{stack['StackName']} ({stack['StackStatus']})" for stack in stacks) or "none")
+
+
+def _names(connection: Connection, service: str, operation: str, member: str, name: Callable[[Any], str]) -> Text:
+    client = connection.client(service)
+    try:
+        found = [name(entry) for page in client.get_paginator(operation).paginate() for entry in page.get(member, [])]
+    except ClientError as error:
+        return Text(str(error), style="red")
+    rest = [f"and {len(found) - _NAMES_SHOWN} more"] if len(found) > _NAMES_SHOWN else []
+    return Text(", ".join(sorted(found)[:_NAMES_SHOWN] + rest) or "none")

@@ -1,0 +1,41 @@
+"""Runs the server in the foreground."""
+
+import logging
+import sys
+
+import typer
+
+from cloudlet import __version__
+from cloudlet.cli.errors import CommandError
+from cloudlet.core.data_folder import DataFolderInUse
+from cloudlet.core.logs import log_to_stderr
+from cloudlet.core.settings import Settings
+from cloudlet.server import run
+from cloudlet.store import NewerSchemaError
+
+
+def up(settings: Settings, log_level: str) -> None:
+    """Returns when the server has stopped in order. Raises CommandError if it cannot start."""
+    if not isinstance(logging.getLevelName(log_level.upper()), int):
+        raise CommandError(f"{log_level} is not a log level; choose debug, info, warning or error.")
+    log_to_stderr(log_level.upper())
+    wanted_port = settings.port
+
+    def ready(url: str) -> None:
+        typer.echo(f"Cloudlet {__version__} is ready at {typer.style(url, fg='cyan', bold=True)}")
+        typer.echo(f"  data folder  {settings.data}")
+        environment = "cloudlet env" if str(settings.data) == ".cloudlet" else f"cloudlet env --data {settings.data}"
+        typer.echo(f'  to use it    eval "$({environment})"')
+        sys.stdout.flush()
+
+    try:
+        run(settings, ready)
+    except (DataFolderInUse, NewerSchemaError) as error:
+        raise CommandError(str(error)) from None
+    except OSError as error:
+        if error.errno is None or settings.port != wanted_port:
+            raise
+        raise CommandError(
+            f"Cloudlet cannot listen on {settings.host} port {wanted_port}: {error.strerror}. "
+            "Another port: cloudlet up --port 0 picks a free one."
+        ) from None
