@@ -1,0 +1,360 @@
+"""Functions, their versions, aliases, permissions, layers, event source mappings and asynchronous invocation."""
+
+import asyncio
+import io
+import zipfile
+
+from cloudlet.core.errors import AwsError
+from cloudlet.services.cloudformation.resources.resource_type import (
+    Attributes,
+    Context,
+    Properties,
+    ResourceType,
+    changed,
+    is_missing,
+    present,
+    removed_tags,
+    tag_map,
+)
+
+_PAUSE = 0.02
+_CODE = ("ImageUri", "S3Bucket", "S3Key", "S3ObjectVersion")
+# What the configuration returns to when a property is taken out of the template.
+_CONFIGURATION = {
+    "DeadLetterConfig": {"TargetArn": ""},
+    "Description": "",
+    "Environment": {"Variables": {}},
+    "EphemeralStorage": {"Size": 512},
+    "Handler": None,
+    "Layers": [],
+    "LoggingConfig": {"LogFormat": "Text"},
+    "MemorySize": 128,
+    "Role": None,
+    "Runtime": None,
+    "Timeout": 3,
+    "TracingConfig": {"Mode": "PassThrough"},
+}
+# Inline code is one file, named for the runtime.
+_INLINE_FILES = {"python": "index.py", "nodejs": "index.js"}
+
+
+class Function(ResourceType):
+    type = "AWS::Lambda::Function"
+    properties = frozenset(
+        (
+            *_CONFIGURATION,
+            "Architectures",
+            "Code",
+            "FunctionName",
+            "PackageType",
+            "ReservedConcurrentExecutions",
+            "Tags",
+        )
+    )
+    required = frozenset(("Code", "Role"))
+    immutable = frozenset(("FunctionName", "PackageType"))
+    name_property = "FunctionName"
+    longest_name = 64
+    tags = "list"
+
+    async def find(self, context: Context, name: str, properties: Properties) -> str | None:
+        try:
+            await context.call("lambda", "GetFunctionConfiguration", {"FunctionName": name})
+        except AwsError as error:
+            if is_missing(error):
+                return None
+            raise
+        return name
+
+    async def create(self, context: Context, name: str, properties: Properties) -> str:
+        params = present(properties, *_CONFIGURATION, "Architectures", "PackageType")
+        params |= {"FunctionName": name, "Code": _code(properties)}
+        if "Tags" in properties:
+            params["Tags"] = tag_map(properties)
+        await context.call("lambda", "CreateFunction", params)
+        await self.adopt(context, name, properties)
+        return name
+
+    async def adopt(self, context: Context, physical_id: str, properties: Properties) -> None:
+        await _settled(context, physical_id)
+        await self._reserve(context, physical_id, {}, properties)
+
+    async def attributes(self, context: Context, physical_id: str, properties: Properties) -> Attributes:
+        return {"Arn": _arn(context, physical_id)}
+
+    async def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> None:
+        if changed(before, after, "Code", "Architectures"):
+            params = {"FunctionName": physical_id, **_code(after), **present(after, "Architectures")}
+            await context.call("lambda", "UpdateFunctionCode", params)
+            await _settled(context, physical_id)
+        wanted = {
+            name: after.get(name, default) for name, default in _CONFIGURATION.items() if changed(before, after, name)
+        }
+        if wanted:
+            await context.call("lambda", "UpdateFunctionConfiguration", {"FunctionName": physical_id, **wanted})
+            await _settled(context, physical_id)
+        await self._reserve(context, physical_id, before, after)
+        arn = _arn(context, physical_id)
+        if gone := removed_tags(before, after):
+            await context.call("lambda", "UntagResource", {"Resource": arn, "TagKeys": gone})
+        if tag_map(before) != tag_map(after) and tag_map(after):
+            await context.call("lambda", "TagResource", {"Resource": arn, "Tags": tag_map(after)})
+
+    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        await context.call("lambda", "DeleteFunction", {"FunctionName": physical_id})
+
+    async def _reserve(self, context: Context, name: str, before: Properties, after: Properties) -> None:
+        if not changed(before, after, "ReservedConcurrentExecutions"):
+            return
+        reserved = after.get("ReservedConcurrentExecutions")
+        if reserved is None:
+            await context.call("lambda", "DeleteFunctionConcurrency", {"FunctionName": name})
+        else:
+            params = {"FunctionName": name, "ReservedConcurrentExecutions": reserved}
+            await context.call("lambda", "PutFunctionConcurrency", params)
+
+
+class Version(ResourceType):
+    type = "AWS::Lambda::Version"
+    properties = frozenset(("CodeSha256", "Description", "FunctionName"))
+    required = frozenset(("FunctionName",))
+    immutable = properties
+
+    async def find(self, context: Context, name: str, properties: Properties) -> str | None:
+        # Publishing what has not changed answers the version that there is.
+        return await self.create(context, name, properties)
+
+    async def create(self, context: Context, name: str, properties: Properties) -> str:
+        answer = await context.call("lambda", "PublishVersion", present(properties, *self.properties))
+        await _settled(context, properties["FunctionName"])
+        arn: str = answer["FunctionArn"]
+        return arn if arn.rsplit(":", 1)[1] == answer["Version"] else f"{arn}:{answer['Version']}"
+
+    async def attributes(self, context: Context, physical_id: str, properties: Properties) -> Attributes:
+        return {"FunctionArn": physical_id, "Version": physical_id.rsplit(":", 1)[1]}
+
+    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        name, version = physical_id.rsplit(":", 1)
+        await context.call("lambda", "DeleteFunction", {"FunctionName": name, "Qualifier": version})
+
+
+class Alias(ResourceType):
+    type = "AWS::Lambda::Alias"
+    properties = frozenset(("Description", "FunctionName", "FunctionVersion", "Name", "RoutingConfig"))
+    required = frozenset(("FunctionName", "FunctionVersion", "Name"))
+    immutable = frozenset(("FunctionName", "Name"))
+
+    async def find(self, context: Context, name: str, properties: Properties) -> str | None:
+        try:
+            answer = await context.call("lambda", "GetAlias", present(properties, "FunctionName", "Name"))
+        except AwsError as error:
+            if is_missing(error):
+                return None
+            raise
+        return answer["AliasArn"]
+
+    async def create(self, context: Context, name: str, properties: Properties) -> str:
+        answer = await context.call("lambda", "CreateAlias", _alias(properties))
+        return answer["AliasArn"]
+
+    async def attributes(self, context: Context, physical_id: str, properties: Properties) -> Attributes:
+        return {"AliasArn": physical_id}
+
+    async def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> None:
+        await context.call("lambda", "UpdateAlias", {"Description": "", "RoutingConfig": {}, **_alias(after)})
+
+    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        await context.call("lambda", "DeleteAlias", present(properties, "FunctionName", "Name"))
+
+
+class Permission(ResourceType):
+    type = "AWS::Lambda::Permission"
+    properties = frozenset(
+        (
+            "Action",
+            "EventSourceToken",
+            "FunctionName",
+            "FunctionUrlAuthType",
+            "Principal",
+            "PrincipalOrgID",
+            "SourceAccount",
+            "SourceArn",
+        )
+    )
+    required = frozenset(("Action", "FunctionName", "Principal"))
+    immutable = properties
+    longest_name = 100
+
+    async def create(self, context: Context, name: str, properties: Properties) -> str:
+        try:
+            await context.call("lambda", "AddPermission", {"StatementId": name, **properties})
+        except AwsError as error:
+            # The statement's id is ours alone: if it is there, this was begun before a crash.
+            if error.code != "ResourceConflictException":
+                raise
+        return name
+
+    async def attributes(self, context: Context, physical_id: str, properties: Properties) -> Attributes:
+        return {"Id": physical_id}
+
+    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        params = {"FunctionName": properties["FunctionName"], "StatementId": physical_id}
+        await context.call("lambda", "RemovePermission", params)
+
+
+class EventSourceMapping(ResourceType):
+    type = "AWS::Lambda::EventSourceMapping"
+    _changeable = (
+        "BatchSize",
+        "BisectBatchOnFunctionError",
+        "DestinationConfig",
+        "Enabled",
+        "FilterCriteria",
+        "FunctionName",
+        "FunctionResponseTypes",
+        "MaximumBatchingWindowInSeconds",
+        "MaximumRecordAgeInSeconds",
+        "MaximumRetryAttempts",
+        "ParallelizationFactor",
+        "ScalingConfig",
+        "TumblingWindowInSeconds",
+    )
+    properties = frozenset((*_changeable, "EventSourceArn", "StartingPosition", "StartingPositionTimestamp", "Tags"))
+    required = frozenset(("EventSourceArn", "FunctionName"))
+    immutable = frozenset(("EventSourceArn", "StartingPosition", "StartingPositionTimestamp"))
+    tags = "list"
+
+    async def find(self, context: Context, name: str, properties: Properties) -> str | None:
+        params = present(properties, "EventSourceArn", "FunctionName")
+        answer = await context.call("lambda", "ListEventSourceMappings", params)
+        return next((each["UUID"] for each in answer.get("EventSourceMappings", [])), None)
+
+    async def create(self, context: Context, name: str, properties: Properties) -> str:
+        params = {key: value for key, value in properties.items() if key != "Tags"}
+        if "Tags" in properties:
+            params["Tags"] = tag_map(properties)
+        answer = await context.call("lambda", "CreateEventSourceMapping", params)
+        return answer["UUID"]
+
+    async def attributes(self, context: Context, physical_id: str, properties: Properties) -> Attributes:
+        return {"Id": physical_id, "EventSourceMappingArn": self._arn(context, physical_id)}
+
+    async def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> None:
+        wanted = present(after, *(name for name in self._changeable if changed(before, after, name)))
+        defaults = {"Enabled": True, "FilterCriteria": {}, "FunctionResponseTypes": [], "DestinationConfig": {}}
+        wanted |= {name: value for name, value in defaults.items() if name in before and name not in after}
+        if wanted:
+            await context.call("lambda", "UpdateEventSourceMapping", {"UUID": physical_id, **wanted})
+        arn = self._arn(context, physical_id)
+        if gone := removed_tags(before, after):
+            await context.call("lambda", "UntagResource", {"Resource": arn, "TagKeys": gone})
+        if tag_map(before) != tag_map(after) and tag_map(after):
+            await context.call("lambda", "TagResource", {"Resource": arn, "Tags": tag_map(after)})
+
+    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        await context.call("lambda", "DeleteEventSourceMapping", {"UUID": physical_id})
+
+    @staticmethod
+    def _arn(context: Context, physical_id: str) -> str:
+        return f"arn:aws:lambda:{context.region}:{context.account}:event-source-mapping:{physical_id}"
+
+
+class LayerVersion(ResourceType):
+    type = "AWS::Lambda::LayerVersion"
+    properties = frozenset(
+        ("CompatibleArchitectures", "CompatibleRuntimes", "Content", "Description", "LayerName", "LicenseInfo")
+    )
+    required = frozenset(("Content",))
+    immutable = properties
+    longest_name = 140
+
+    def new_name(self, context: Context, properties: Properties) -> str | None:
+        """A layer is named after its logical id: each change publishes a further version of it."""
+        return str(properties.get("LayerName") or context.logical_id)
+
+    async def create(self, context: Context, name: str, properties: Properties) -> str:
+        answer = await context.call("lambda", "PublishLayerVersion", {**properties, "LayerName": name})
+        return answer["LayerVersionArn"]
+
+    async def attributes(self, context: Context, physical_id: str, properties: Properties) -> Attributes:
+        return {"LayerVersionArn": physical_id}
+
+    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        name, version = physical_id.rsplit(":", 1)
+        await context.call("lambda", "DeleteLayerVersion", {"LayerName": name, "VersionNumber": version})
+
+
+class EventInvokeConfig(ResourceType):
+    type = "AWS::Lambda::EventInvokeConfig"
+    properties = frozenset(
+        ("DestinationConfig", "FunctionName", "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "Qualifier")
+    )
+    required = frozenset(("FunctionName", "Qualifier"))
+    immutable = frozenset(("FunctionName", "Qualifier"))
+
+    async def find(self, context: Context, name: str, properties: Properties) -> str | None:
+        return await self.create(context, name, properties)  # putting it again changes nothing
+
+    async def create(self, context: Context, name: str, properties: Properties) -> str:
+        await context.call("lambda", "PutFunctionEventInvokeConfig", properties)
+        return f"{properties['FunctionName']}|{properties['Qualifier']}"
+
+    async def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> None:
+        await self.create(context, physical_id, after)
+
+    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        await context.call(
+            "lambda", "DeleteFunctionEventInvokeConfig", present(properties, "FunctionName", "Qualifier")
+        )
+
+
+def _arn(context: Context, name: str) -> str:
+    return f"arn:aws:lambda:{context.region}:{context.account}:function:{name}"
+
+
+def _alias(properties: Properties) -> Properties:
+    found = present(properties, "Description", "FunctionName", "FunctionVersion", "Name")
+    if "RoutingConfig" in properties:
+        weights = properties["RoutingConfig"].get("AdditionalVersionWeights", [])
+        by_version = {each["FunctionVersion"]: each["FunctionWeight"] for each in weights}
+        found["RoutingConfig"] = {"AdditionalVersionWeights": by_version}
+    return found
+
+
+def _code(properties: Properties) -> Properties:
+    """The code as the API takes it: a package in S3, or the template's text made into one."""
+    code = properties["Code"]
+    if "ZipFile" not in code:
+        unknown = [name for name in code if name not in _CODE]
+        if unknown:
+            raise AwsError("ValidationError", f"Encountered unsupported property {unknown[0]}")
+        return present(code, *_CODE)
+    runtime = str(properties.get("Runtime", ""))
+    name = next((file for family, file in _INLINE_FILES.items() if runtime.startswith(family)), None)
+    if name is None:
+        raise AwsError("ValidationError", f"ZipFile can only be used with Python and Node.js runtimes, not {runtime}")
+    return {"ZipFile": _package(name, code["ZipFile"])}
+
+
+def _package(name: str, text: str) -> bytes:
+    """The same text always gives the same bytes, so that its hash tells whether it has changed."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        entry = zipfile.ZipInfo(name)
+        entry.external_attr = 0o644 << 16
+        archive.writestr(entry, text)
+    return buffer.getvalue()
+
+
+async def _settled(context: Context, name: str) -> None:
+    """Waits until the function can be used: Lambda tells of its state only to those who ask."""
+    while True:
+        answer = await context.call("lambda", "GetFunctionConfiguration", {"FunctionName": name})
+        if answer.get("State") == "Failed" or answer.get("LastUpdateStatus") == "Failed":
+            raise AwsError("ValidationError", str(answer.get("StateReason") or answer.get("LastUpdateStatusReason")))
+        if answer.get("State", "Active") != "Pending" and answer.get("LastUpdateStatus") != "InProgress":
+            return
+        await asyncio.sleep(_PAUSE)
+
+
+TYPES = (Alias, EventInvokeConfig, EventSourceMapping, Function, LayerVersion, Permission, Version)
