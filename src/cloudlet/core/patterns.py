@@ -24,7 +24,8 @@ _SURROGATES = (r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
 @cache
 def compiled_pattern(text: str) -> re.Pattern[str] | None:
     """To be used with `fullmatch`. None for the few that Python cannot express (`\\p{P}`): those are not checked."""
-    translated = text.replace(*_SURROGATES).replace(*(part.lower() for part in _SURROGATES))
+    java_surrogates, python_surrogates = _SURROGATES
+    translated = text.replace(java_surrogates, python_surrogates)
     for java, python in _CLASSES.items():
         translated = _replaced(translated, java, python)
     translated = re.sub(r"(\\[wds])-(?=[^\]])", r"\1\\-", translated)

@@ -7,7 +7,7 @@ service's habit (`_codes`).
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from botocore.model import Shape
 
@@ -80,7 +80,7 @@ class _Compiler:
         def check_structure(value: Any, path: Path, failures: list[Failure]) -> None:
             if not isinstance(value, dict):
                 raise _wrong_type(value, "structure")
-            given: dict[str, Any] = value
+            given = cast("dict[str, Any]", value)
             for name in required:
                 if given.get(name) is None:
                     step = (path, _camel(name))
@@ -109,24 +109,25 @@ class _Compiler:
         def check_list(value: Any, path: Path, failures: list[Failure]) -> None:
             if not isinstance(value, list | tuple):
                 raise _wrong_type(value, "list")
+            elements = cast("list[Any]", value)
             for broken, rule in length:
-                if broken(value):
-                    failures.append(Failure(path, "", shape, value, "length", rule))
+                if broken(elements):
+                    failures.append(Failure(path, "", shape, elements, "length", rule))
             if check is None:
                 return
             if not scalar:
-                for number, element in enumerate(value, 1):
+                for number, element in enumerate(elements, 1):
                     _not_null(element, (path, f"{number}.member"), shape, failures)
                     if element is not None:
                         check(element, (path, f"{number}.member"), failures)
                 return
             broken_items: list[Failure] = []
-            for element in value:
+            for element in elements:
                 if element is None:
                     raise _wrong_type(element, item.type_name)
                 check(element, path, broken_items)
             if broken_items:
-                failures.append(_of_elements("Member", item, value, path, broken_items[0]))
+                failures.append(_of_elements("Member", item, elements, path, broken_items[0]))
 
         return check_list
 
@@ -140,7 +141,7 @@ class _Compiler:
         def check_map(value: Any, path: Path, failures: list[Failure]) -> None:
             if not isinstance(value, dict):
                 raise _wrong_type(value, "map")
-            entries: dict[Any, Any] = value
+            entries = cast("dict[Any, Any]", value)
             for broken, rule in length:
                 if broken(entries):
                     failures.append(Failure(path, "", shape, entries, "length", rule))

@@ -85,6 +85,8 @@ _S3_CODES = {
     "BucketLocationConstraint": ("InvalidLocationConstraint", "The specified location-constraint is not valid"),
     "EncodingType": ("InvalidArgument", "Invalid Encoding Method specified in Request"),
     "Event": ("InvalidArgument", "The event is not supported for notifications"),
+    "ChecksumAlgorithm": ("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid."),
+    "ServerSideEncryption": ("InvalidEncryptionAlgorithmError", "The encryption request you specified is not valid."),
     "MetadataDirective": ("InvalidArgument", "Unknown metadata directive."),
     "TaggingDirective": ("InvalidArgument", "Unknown tagging directive."),
 }
@@ -134,6 +136,6 @@ def _shown(value: Any) -> str:
         return "[" + ", ".join(_shown(item) for item in value) + "]"  # pyright: ignore
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, bytes | bytearray):
         return f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"
     return str(value)

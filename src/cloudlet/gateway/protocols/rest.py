@@ -5,7 +5,7 @@ from abc import abstractmethod
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl
 
 import orjson
@@ -96,7 +96,9 @@ class RestProtocol(Protocol):
             else:
                 response.headers.append((row.wire, row.convert(item)))
         for member, prefix in found.prefixed:
-            response.headers += [(prefix + name, text) for name, text in (value.get(member) or {}).items()]
+            response.headers += [
+                (prefix + name, text) for name, text in cast("dict[str, str]", value.get(member) or {}).items()
+            ]
         self._put_body(response, found, value)
         return response
 
@@ -118,15 +120,20 @@ class RestProtocol(Protocol):
     @abstractmethod
     def write_payload(self, operation: OperationModel, member: str, shape: Shape) -> tuple[WriteBody, str]: ...
 
-    def malformed_member(self, name: str, text: str) -> AwsError:
-        """The error for a text in path, query or header that is no value of its type."""
+    def malformed_member(self, name: str, text: str) -> AwsError | None:
+        """The error for a text in path, query or header that is no value of its type; None to do as if not given."""
         return AwsError("SerializationException", f"The value of {name} could not be read")
 
     def _put(self, params: Params, row: Located, text: str) -> None:
         try:
             params[row.member] = row.convert(text)
         except ValueError:
-            raise self.malformed_member(row.wire, text) from None
+            self._refuse(row.wire, text)
+
+    def _refuse(self, name: str, text: str) -> None:
+        error = self.malformed_member(name, text)
+        if error is not None:
+            raise error from None
 
     def _put_query(self, params: Params, rows: tuple[Located, ...], query: str) -> None:
         given: dict[str, list[str]] = {}
@@ -134,7 +141,7 @@ class RestProtocol(Protocol):
             for name, text in parse_qsl(query, keep_blank_values=True, errors="strict"):
                 given.setdefault(name, []).append(text)
         except UnicodeDecodeError:
-            raise self.malformed_member("query", query) from None
+            self._refuse("query", query)
         for row in rows:
             texts = given.get(row.wire)
             if texts is None:
@@ -143,13 +150,13 @@ class RestProtocol(Protocol):
                 try:
                     params[row.member] = [row.convert(text) for text in texts]
                 except ValueError:
-                    raise self.malformed_member(row.wire, ",".join(texts)) from None
+                    self._refuse(row.wire, ",".join(texts))
             else:
                 self._put(params, row, texts[0])
 
     def _input(self, operation: OperationModel) -> Input:
         shape = operation.input_shape
-        members = members_of(shape) if shape is not None else {}
+        members: Mapping[str, Shape] = members_of(shape) if shape is not None else {}
         by_location = _by_location(members)
         return Input(
             labels=tuple(Located(name, wire, text_reader(s)) for name, wire, s in by_location.get("uri", ())),
@@ -177,7 +184,7 @@ class RestProtocol(Protocol):
 
     def _output(self, operation: OperationModel) -> Output:
         shape = operation.output_shape
-        members = members_of(shape) if shape is not None else {}
+        members: Mapping[str, Shape] = members_of(shape) if shape is not None else {}
         by_location = _by_location(members)
         status_members = by_location.get("statusCode", [])
         stream, write_body, content_type = self._body_writer(operation, shape, members)

@@ -43,6 +43,14 @@ _ROOTS = {
     "ListObjectsV2": "ListBucketResult",
     "ListParts": "ListPartsResult",
 }
+_DATES_OF_CONDITIONS = frozenset(
+    {
+        "if-modified-since",
+        "if-unmodified-since",
+        "x-amz-copy-source-if-modified-since",
+        "x-amz-copy-source-if-unmodified-since",
+    }
+)
 _MALFORMED_XML = "The XML you provided was not well-formed or did not validate against our published schema"
 
 
@@ -104,7 +112,9 @@ class RestXmlProtocol(RestProtocol):
 
         return write, _CONTENT_TYPE
 
-    def malformed_member(self, name: str, text: str) -> AwsError:
+    def malformed_member(self, name: str, text: str) -> AwsError | None:
+        if name in _DATES_OF_CONDITIONS:
+            return None  # as HTTP has it
         return AwsError(
             "InvalidArgument",
             f"Provided {name} is not valid",

@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 from binascii import Error as BadBase64
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from botocore.model import Shape
 
@@ -50,8 +50,8 @@ class Conversions:
             if not isinstance(value, dict):
                 return value
             converted: dict[str, Any] = {}
-            for name, item in value.items():  # pyright: ignore[reportUnknownVariableType]
-                row = rows.get(name)  # pyright: ignore[reportUnknownArgumentType]
+            for name, item in cast("dict[str, Any]", value).items():
+                row = rows.get(name)
                 if row is not None and item is not None:
                     converted[row[0]] = item if row[1] is None else row[1](item)
             return converted
@@ -90,16 +90,16 @@ class Conversions:
 def without_nulls(value: Any) -> Any:
     """Absent and null are the same to AWS."""
     if isinstance(value, dict):
-        items: Mapping[str, Any] = value
+        items = cast("dict[str, Any]", value)
         return {name: without_nulls(item) for name, item in items.items() if item is not None}
     if isinstance(value, list):
-        return [without_nulls(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        return [without_nulls(item) for item in cast("list[Any]", value)]
     return value
 
 
 def _list(convert: Convert) -> Convert:
     def convert_list(value: Any) -> Any:
-        return [convert(item) for item in value] if isinstance(value, list | tuple) else value
+        return [convert(item) for item in cast("list[Any]", value)] if isinstance(value, list | tuple) else value
 
     return convert_list
 
@@ -108,7 +108,7 @@ def _map(convert: Convert) -> Convert:
     def convert_map(value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        items: Mapping[Any, Any] = value
+        items = cast("dict[Any, Any]", value)
         return {name: convert(item) for name, item in items.items() if item is not None}
 
     return convert_map
