@@ -127,14 +127,14 @@ class Stack:
             return False
         seen = self._newest_event(created["StackId"])
         self._cloudformation.execute_change_set(ChangeSetName=created["Id"])
-        self._follow(created["StackId"], seen, console, "updated" if exists else "created")
+        self.follow(created["StackId"], seen, console, "updated" if exists else "created")
         return True
 
     def delete(self, console: Console) -> None:
         stack_id = (self.description() or {}).get("StackId", self._name)
         seen = self._newest_event(stack_id)
         self._cloudformation.delete_stack(StackName=self._name)
-        self._follow(stack_id, seen, console, "deleted")
+        self.follow(stack_id, seen, console, "deleted")
 
     def _wait_for_change_set(self, change_set: str) -> bool:
         while True:
@@ -152,7 +152,7 @@ class Stack:
         events = self._cloudformation.describe_stack_events(StackName=stack_id)["StackEvents"]
         return events[0]["EventId"] if events else None
 
-    def _follow(self, stack_id: str, seen: str | None, console: Console, wanted: str) -> None:
+    def follow(self, stack_id: str, seen: str | None, console: Console, wanted: str) -> None:
         """Shows the events after `seen` until the stack is done. Raises CommandError if it did not succeed."""
         failures: list[Event] = []
         last: Event = {}
