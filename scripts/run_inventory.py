@@ -125,10 +125,10 @@ def _confirm_subscription(connection: Connection) -> None:
     """Does what the managers would do: opens the link in the e-mail that asks for a confirmation."""
 
     def link() -> str | None:
-        for message in connection.ask("GET", "/_cloudlet/mail")["messages"]:
-            found = re.search(r"https?://\S*Action=ConfirmSubscription\S*", str(message))
+        for message in connection.ask("sns", "GET", "/_cloudlet/mail")["mail"]:
+            found = re.search(r"https?://\S*Action=ConfirmSubscription\S*", message["body"])
             if found is not None:
-                return found[0].rstrip("'\"\\>)")
+                return found[0]
         return None
 
     pending = _pending_subscriptions(connection)

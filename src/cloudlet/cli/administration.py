@@ -41,11 +41,11 @@ def status(connection: Connection, console: Console) -> None:
 
 def create_account(connection: Connection, name: str) -> None:
     """Prints the new account with its key, which is shown here only."""
-    typer.echo(json.dumps(connection.ask("POST", "/_cloudlet/accounts", {"name": name}), indent=2))
+    typer.echo(json.dumps(connection.ask("iam", "POST", "/_cloudlet/accounts", {"name": name}), indent=2))
 
 
 def list_accounts(connection: Connection, console: Console) -> None:
-    answer = connection.ask("GET", "/_cloudlet/accounts")
+    answer = connection.ask("iam", "GET", "/_cloudlet/accounts")
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("Account", style="bold")
     table.add_column("Name")
@@ -56,9 +56,9 @@ def list_accounts(connection: Connection, console: Console) -> None:
 
 def mail(connection: Connection, follow: bool) -> None:
     """Prints the e-mails of the local mailbox, oldest first; with `follow` goes on until it is interrupted."""
-    shown: set[str] = set()
+    shown: set[int] = set()
     while True:
-        for message in connection.ask("GET", "/_cloudlet/mail")["messages"]:
+        for message in reversed(connection.ask("sns", "GET", "/_cloudlet/mail")["mail"]):
             if message["id"] not in shown:
                 shown.add(message["id"])
                 _print_mail(message)
@@ -70,10 +70,11 @@ def mail(connection: Connection, follow: bool) -> None:
 
 
 def _print_mail(message: dict[str, Any]) -> None:
-    for name in ("date", "to", "from", "subject"):
-        if message.get(name):
-            typer.echo(f"{typer.style(name.capitalize() + ':', bold=True):<18} {message[name]}")
-    typer.echo(f"\n{message['body'].rstrip()}\n{'─' * 60}")
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(message["time"]))
+    typer.echo(typer.style(f"{when}  {message['from']} → {message['to']}", dim=True))
+    if message["subject"]:
+        typer.secho(message["subject"], bold=True)
+    typer.echo(f"\n{message['body'].rstrip()}\n\n{'─' * 72}")
 
 
 def _stacks(connection: Connection) -> Text:

@@ -43,8 +43,8 @@ class Connection:
         config = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=5, read_timeout=900)
         return self.session.client(service, endpoint_url=self.endpoint, config=config)
 
-    def ask(self, method: str, path: str, content: object = None) -> Any:
-        """Calls one of Cloudlet's own endpoints (`/_cloudlet/…`), signed; returns what its JSON says."""
+    def ask(self, service: str, method: str, path: str, content: object = None) -> Any:
+        """Calls an endpoint of Cloudlet's own (`/_cloudlet/…`), signed for its service; returns what its JSON says."""
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
         from botocore.exceptions import NoCredentialsError
@@ -55,7 +55,7 @@ class Connection:
             raise NoCredentialsError
         url = self.endpoint + path
         request = AWSRequest(method, url, {"Content-Type": "application/json"}, body)
-        SigV4Auth(credentials, "iam", self.region).add_auth(request)
+        SigV4Auth(credentials, service, self.region).add_auth(request)
         signed = urllib.request.Request(url, body or None, dict(request.headers), method=method)
         return _answer(signed, self.endpoint)
 
