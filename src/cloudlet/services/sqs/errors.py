@@ -6,11 +6,11 @@ _PREFIX = "AWS.SimpleQueueService."
 
 
 class SqsError(AwsError):
-    """`query_code` is what SDKs put into `Error.Code`; they learn it from the x-amzn-query-error header."""
+    """`code` is the shape's name, as in JSON's `__type`; `query_code` is what SDKs put into `Error.Code`."""
 
     def __init__(self, shape: str, message: str, query_code: str | None = None) -> None:
+        super().__init__(shape, message)
         self.query_code = query_code or shape
-        super().__init__(shape, message, headers={"x-amzn-query-error": f"{self.query_code};Sender"})
 
 
 def queue_does_not_exist() -> SqsError:
