@@ -26,12 +26,16 @@ class CredentialStore(Protocol):
         """
         ...
 
+    def used(self, credential: Credential, service: str, region: str, now: float) -> None:
+        """Hears that a request was signed with it: GetAccessKeyLastUsed tells."""
+        ...
+
 
 class Authoriser(Protocol):
     def authorise(self, call: Call, resource: str | None, resource_policy: dict[str, Any] | None) -> None:
         """Returns if the call is allowed, else raises AccessDenied in AWS's words.
 
         `resource` is the ARN where the service knows it, `resource_policy` the policy document attached to it.
-        Not asked for the account's root, who may do everything.
+        `call.account` owns the resource. Not asked for that account's root, who may do everything.
         """
         ...

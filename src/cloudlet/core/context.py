@@ -1,6 +1,7 @@
 """What is known about one call of an operation: who asks, where, when."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from cloudlet.core.http import HttpRequest
@@ -15,7 +16,7 @@ class Principal:
     `arn` is the one that GetCallerIdentity returns; for a service it is its name (`s3.amazonaws.com`).
     `id` is AWS's unique id (`AIDA…`, `AROA…:session`, the account for root).
     `policies_of` is the ARN of the IAM entity whose policies count: the user, or the role behind a session.
-    `session_policies` are the documents handed to AssumeRole, as JSON texts.
+    `session_policies` are the documents handed to AssumeRole, as JSON texts, `tags` its session tags.
     """
 
     kind: Literal["root", "user", "role", "service", "anonymous"]
@@ -24,6 +25,7 @@ class Principal:
     id: str
     policies_of: str = ""
     session_policies: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def root(cls, account: str) -> "Principal":
@@ -41,7 +43,10 @@ class Principal:
 
 @dataclass(slots=True)
 class Call:
-    """One call. `time` is when it came in (epoch seconds); `source_arn` the resource for which a service calls."""
+    """One call. `time` is when it came in (epoch seconds); `source_arn` the resource for which a service calls.
+
+    `condition_keys` are what the service adds to AWS's global condition keys (`{"s3:prefix": "logs/"}`).
+    """
 
     api: str
     operation: str
@@ -52,3 +57,4 @@ class Call:
     time: float
     source_arn: str | None = None
     http: HttpRequest | None = None
+    condition_keys: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -75,6 +75,10 @@ class Service:
         """The policy document attached to that resource, if it has one."""
         return None
 
+    def condition_keys(self, call: Call, params: Params) -> dict[str, str]:
+        """What policies' conditions can refer to beside AWS's global keys (`{"s3:prefix": "logs/"}`)."""
+        return {}
+
     def serves_http(self, request: HttpRequest) -> bool:
         """Whether the service answers this request as HTTP of its own (a website, an HTTP API), by host or path."""
         return False
@@ -125,10 +129,17 @@ class Cloud:
         return found
 
     async def dispatch(self, found: Operation, call: Call, params: Params) -> Any:
-        """Authorises and runs an operation whose input is valid: the one way into a service."""
-        if call.principal.kind != "root":
-            service = found.service
-            self.authoriser.authorise(call, service.resource(call, params), service.resource_policy(call, params))
+        """Authorises and runs an operation whose input is valid: the one way into a service.
+
+        An ARN of another account makes it a call on that account's resources, which its policy must allow.
+        """
+        service, principal = found.service, call.principal
+        resource = service.resource(call, params)
+        if resource is not None:
+            call.account = _owner(resource) or call.account
+        if principal.kind != "root" or principal.account != call.account:
+            call.condition_keys = service.condition_keys(call, params)
+            self.authoriser.authorise(call, resource, service.resource_policy(call, params))
         return await found.handler(call, params)
 
     async def call(
@@ -160,3 +171,9 @@ class Cloud:
             source_arn=source_arn,
         )
         return await self.dispatch(found, call, params)
+
+
+def _owner(arn: str) -> str | None:
+    """The account in an ARN, None where it has none (S3's have none)."""
+    parts = arn.split(":", 5)
+    return parts[4] if len(parts) == 6 and parts[4].isdigit() else None

@@ -97,6 +97,7 @@ def verify(
     expected = _signature(key, to_sign.encode())
     if not _same(expected, claim.signature):
         raise refusals.mismatch(scope.access_key_id, claim.signature, text, to_sign)
+    credentials.used(credential, scope.service, scope.region, now)
     seed = Seed(key, claim.timestamp, scope.text, expected)
     verified = payload.verified_body(request, body, digest, seed, api)
     return Signed(credential.principal, credential, scope.service, scope.region, verified)
@@ -217,6 +218,8 @@ def _parsed_scope(text: str) -> Scope | None:
 
 def _credential(claim: Claim, credentials: CredentialStore, now: float, refusals: Refusals) -> Credential:
     credential = credentials.credential(claim.scope.access_key_id, claim.token)
+    if credential is None and claim.token is not None:
+        raise refusals.invalid_token()
     if credential is None or not credential.active:
         raise refusals.unknown_key(claim.scope.access_key_id)
     if credential.session_token is None:

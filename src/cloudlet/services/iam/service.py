@@ -1,27 +1,101 @@
-"""IAM and STS."""
+"""IAM and STS: their data, their operations, and what the gateway and `Cloud.call` ask of them."""
 
+import secrets
+from pathlib import Path
 from typing import Any
 
+import orjson
+
 from cloudlet.core.access import Credential
-from cloudlet.core.context import FIRST_ACCOUNT, Call, Principal
-from cloudlet.core.errors import AccessDenied
+from cloudlet.core.context import Call
+from cloudlet.core.http import HttpRequest, HttpResponse
 from cloudlet.core.rootkeys import root_key
-from cloudlet.core.service import Service, operation
+from cloudlet.services.iam import accounts, entities
+from cloudlet.services.iam.access_keys import AccessKeys
+from cloudlet.services.iam.attachments import Attachments
+from cloudlet.services.iam.authority import Authority
+from cloudlet.services.iam.credentials import Credentials
+from cloudlet.services.iam.groups import Groups
+from cloudlet.services.iam.inline_policies import InlinePolicies
+from cloudlet.services.iam.instance_profiles import InstanceProfiles
+from cloudlet.services.iam.managed_policies import ManagedPolicies
+from cloudlet.services.iam.resources import resource_of
+from cloudlet.services.iam.roles import Roles
+from cloudlet.services.iam.sessions import Sessions
+from cloudlet.services.iam.sts import SecurityTokens
+from cloudlet.services.iam.summary import Summaries
+from cloudlet.services.iam.users import Users
+from cloudlet.store import Store, Transaction
 
 
-class IAM(Service):
+class IAM(
+    Users,
+    Groups,
+    Roles,
+    AccessKeys,
+    ManagedPolicies,
+    Attachments,
+    InlinePolicies,
+    InstanceProfiles,
+    Summaries,
+    SecurityTokens,
+):
     apis = ("iam", "sts")
 
     async def start(self) -> None:
-        key = root_key(self.cloud.settings.data)
-        self._root = Credential(key.access_key_id, key.secret_access_key, Principal.root(FIRST_ACCOUNT))
+        path = self.cloud.settings.data / "iam.db"
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)  # it holds secrets: for the owner alone, and SQLite's files beside it likewise
+        self.store = Store(path, Path(__file__).with_name("schema.sql"))
+        now = self.cloud.clock.now()
+        self.sessions = Sessions(await self.store.write(lambda tx: _session_key(tx, now)))
+        self.authority = Authority(self.store.reader)
+        self.credentials = Credentials(self.store, self.sessions, root_key(self.cloud.settings.data))
+
+    async def stop(self) -> None:
+        await self.credentials.write_uses()
+        self.store.close()
+
+    def forget(self) -> None:
+        self.authority.forget()
+        self.credentials.forget()
 
     def credential(self, access_key_id: str, session_token: str | None = None) -> Credential | None:
-        return self._root if access_key_id == self._root.access_key_id else None
+        return self.credentials.credential(access_key_id, session_token)
+
+    def used(self, credential: Credential, service: str, region: str, now: float) -> None:
+        self.credentials.used(credential, service, region, now)
 
     def authorise(self, call: Call, resource: str | None, resource_policy: dict[str, Any] | None) -> None:
-        raise AccessDenied
+        self.authority.authorise(call, resource, resource_policy)
 
-    @operation("GetCallerIdentity", api="sts")
-    async def get_caller_identity(self, call: Call, params: Any) -> dict[str, Any]:
-        return {"UserId": call.principal.id, "Account": call.principal.account, "Arn": call.principal.arn}
+    def resource(self, call: Call, params: dict[str, Any]) -> str | None:
+        return resource_of(self.store.reader, call, params)
+
+    def resource_policy(self, call: Call, params: dict[str, Any]) -> dict[str, Any] | None:
+        """A role's trust policy, which decides who assumes it."""
+        if call.operation != "AssumeRole":
+            return None
+        role = entities.by_arn(self.store.reader, params["RoleArn"])
+        return orjson.loads(role.trust) if role is not None else None
+
+    def condition_keys(self, call: Call, params: dict[str, Any]) -> dict[str, str]:
+        names = {"ExternalId": "sts:ExternalId", "RoleSessionName": "sts:RoleSessionName"}
+        return {key: params[name] for name, key in names.items() if name in params}
+
+    def serves_http(self, request: HttpRequest) -> bool:
+        return request.path == accounts.PATH
+
+    async def handle_http(self, request: HttpRequest, request_id: str) -> HttpResponse:
+        return await accounts.answer(request, self.store, self, self.cloud.clock.now())
+
+
+def _session_key(tx: Transaction, now: float) -> bytes:
+    """The key under which sessions are signed; made at the first start, with the first account."""
+    row = tx.one("SELECT key FROM session_key")
+    if row is not None:
+        return row[0]
+    key = secrets.token_bytes(32)
+    tx.execute("INSERT INTO session_key (key) VALUES (?)", (key,))
+    accounts.insert_first(tx, now)
+    return key

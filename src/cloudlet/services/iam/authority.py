@@ -1,0 +1,139 @@
+"""Who may do what: the policies that bear on a principal, compiled and kept until something changes."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cloudlet.authz.actions import action_of
+from cloudlet.authz.documents import Policy, parse_policy
+from cloudlet.authz.evaluation import Decision, Policies, Request, decide
+from cloudlet.authz.patterns import Context
+from cloudlet.core.context import Call, Principal
+from cloudlet.core.errors import AccessDenied
+from cloudlet.services.iam import entities
+from cloudlet.services.iam.policies import document_of
+from cloudlet.store import Reader
+
+# Everybody may ask who they are, and for a session of their own.
+_FREE = frozenset({"GetCallerIdentity", "GetSessionToken"})
+_TYPES = {"root": "Account", "user": "User", "role": "AssumedRole", "service": "Service", "anonymous": "Anonymous"}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an entity may do, and the tags that policies can refer to."""
+
+    entity_id: str
+    identity: tuple[Policy, ...]
+    boundary: Policy | None
+    tags: dict[str, str]
+
+
+class Authority:
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._standings: dict[str, Standing | None] = {}
+
+    def forget(self) -> None:
+        """To be called after every change of policies, entities or memberships."""
+        self._standings.clear()
+
+    def authorise(self, call: Call, resource: str | None, resource_policy: dict[str, Any] | None) -> None:
+        """Raises AccessDenied."""
+        if call.api == "sts" and call.operation in _FREE:
+            return
+        action = action_of(call.api, call.operation)
+        decision = self.decide(call, action, resource, resource_policy)
+        if not decision.allowed:
+            raise AccessDenied(_refusal(call.principal, action, resource, decision))
+
+    def decide(self, call: Call, action: str, resource: str | None, resource_policy: dict[str, Any] | None) -> Decision:
+        standing = self._standing(call.principal)
+        request = Request(call.principal, action, resource, call.account, _context(call, standing))
+        is_trust = action == "sts:AssumeRole"
+        policy = parse_policy(resource_policy, "trust" if is_trust else "resource") if resource_policy else None
+        return decide(request, _policies(call.principal, standing), policy, resource_policy_decides=is_trust)
+
+    def _standing(self, principal: Principal) -> Standing | None:
+        """None for root, services and the anonymous, and for what has been deleted, even if it was made anew."""
+        arn = principal.policies_of
+        if not arn:
+            return None
+        if arn in self._standings:
+            found = self._standings[arn]
+        else:
+            found = self._standings[arn] = self._load(arn)
+        if found is None or found.entity_id != principal.id.partition(":")[0]:
+            return None
+        return found
+
+    def _load(self, arn: str) -> Standing | None:
+        entity = entities.by_arn(self._reader, arn)
+        if entity is None:
+            return None
+        holders = [entity]
+        if entity.kind == "user":
+            holders += entities.groups_of(self._reader, entity)
+        documents = [document for holder in holders for document in self._documents(holder)]
+        boundary = document_of(self._reader, entity.boundary) if entity.boundary else None
+        return Standing(
+            entity.id,
+            tuple(parse_policy(document, "identity") for document in documents),
+            parse_policy(boundary, "identity") if boundary else None,
+            entities.tags_of(self._reader, entity.id),
+        )
+
+    def _documents(self, holder: entities.Entity) -> list[str]:
+        """The documents of an entity's own and attached policies."""
+        own = self._reader.all("SELECT document FROM inline_policy WHERE entity_id = ?", (holder.id,))
+        attached = self._reader.all("SELECT policy_arn FROM attachment WHERE entity_id = ?", (holder.id,))
+        return [document for (document,) in own] + [document_of(self._reader, arn) for (arn,) in attached]
+
+
+def _policies(principal: Principal, standing: Standing | None) -> Policies:
+    session = tuple(parse_policy(document, "identity") for document in principal.session_policies) or None
+    if standing is None:
+        return Policies(session=session)
+    return Policies(standing.identity, standing.boundary, session)
+
+
+def _refusal(principal: Principal, action: str, resource: str | None, decision: Decision) -> str:
+    if principal.kind == "anonymous":
+        return "Access Denied"
+    where = f" on resource: {resource}" if resource else ""
+    return f"User: {principal.arn} is not authorized to perform: {action}{where}{decision.why}"
+
+
+def _context(call: Call, standing: Standing | None) -> Context:
+    """AWS's global condition keys, and the service's own."""
+    principal = call.principal
+    context: dict[str, str] = {
+        "aws:currenttime": datetime.fromtimestamp(call.time, UTC).isoformat(),
+        "aws:epochtime": str(int(call.time)),
+        "aws:principaltype": _TYPES[principal.kind],
+        "aws:principalisawsservice": "true" if principal.kind == "service" else "false",
+        "aws:requestedregion": call.region,
+        "aws:resourceaccount": call.account,
+        "aws:securetransport": "false",
+    }
+    if principal.kind == "service":
+        context["aws:principalservicename"] = principal.arn
+        context["aws:sourceaccount"] = context["aws:sourceowner"] = principal.account
+    elif principal.kind != "anonymous":
+        context["aws:principalaccount"] = context["aws:sourceowner"] = principal.account
+        context["aws:principalarn"] = principal.policies_of or principal.arn
+        context["aws:userid"] = principal.id
+        if principal.kind == "user":
+            context["aws:username"] = principal.arn.rpartition("/")[2]
+    if call.source_arn is not None:
+        context["aws:sourcearn"] = call.source_arn
+    if call.http is not None:
+        context["aws:sourceip"] = call.http.client
+        context["aws:securetransport"] = "true" if call.http.scheme == "https" else "false"
+        context["aws:useragent"] = call.http.headers.get("user-agent", "")
+        if "referer" in call.http.headers:
+            context["aws:referer"] = call.http.headers["referer"]
+    tags = {**(standing.tags if standing else {}), **dict(principal.tags)}
+    context.update({f"aws:principaltag/{key.lower()}": value for key, value in tags.items()})
+    context.update({key.lower(): value for key, value in call.condition_keys.items()})
+    return context

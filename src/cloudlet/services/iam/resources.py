@@ -1,0 +1,38 @@
+"""The ARN that a call of IAM or STS is about, as policies name it."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from cloudlet.core.context import Call
+from cloudlet.services.iam import entities
+from cloudlet.store import Reader
+
+# The member that names what the operation is about comes first: AddUserToGroup is about the group.
+_NAMES: tuple[tuple[str, Literal["user", "group", "role"]], ...] = (
+    ("GroupName", "group"),
+    ("UserName", "user"),
+    ("RoleName", "role"),
+)
+# Without a name these are about the one who asks.
+_OWN = frozenset(
+    {"GetUser", "CreateAccessKey", "DeleteAccessKey", "ListAccessKeys", "UpdateAccessKey", "GetAccessKeyLastUsed"}
+)
+
+
+def resource_of(reader: Reader, call: Call, params: Mapping[str, Any]) -> str | None:
+    if "RoleArn" in params:
+        return str(params["RoleArn"])
+    if "InstanceProfileName" in params:
+        return f"arn:aws:iam::{call.account}:instance-profile{params.get('Path', '/')}{params['InstanceProfileName']}"
+    for member, kind in _NAMES:
+        if member in params:
+            found = entities.find(reader, call.account, kind, params[member])
+            path = params.get("Path", "/")
+            return found.arn if found else f"arn:aws:iam::{call.account}:{kind}{path}{params[member]}"
+    if "PolicyArn" in params:
+        return str(params["PolicyArn"])
+    if "PolicyName" in params:
+        return f"arn:aws:iam::{call.account}:policy{params.get('Path', '/')}{params['PolicyName']}"
+    if call.operation in _OWN and call.principal.kind == "user":
+        return call.principal.arn
+    return None
