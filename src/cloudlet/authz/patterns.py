@@ -1,12 +1,16 @@
 """Texts of policies with wildcards and policy variables, compiled for matching."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
-# Condition keys in lower case; a key has one value or several.
-Context = Mapping[str, str | Sequence[str]]
+
+class Context(Protocol):
+    """The condition keys of a request, by their names in lower case; a key has one value or several."""
+
+    def get(self, key: str, /) -> str | Sequence[str] | None: ...
+
 
 _TOKEN = re.compile(r"\$\{([^}]*)\}|[*?]|[^*?$]+|\$")
 _DEFAULT = re.compile(r"\s*([^,\s]+)\s*,\s*'([^']*)'\s*")

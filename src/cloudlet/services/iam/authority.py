@@ -7,9 +7,9 @@ from typing import Any
 from cloudlet.authz.actions import action_of
 from cloudlet.authz.documents import Policy, parse_policy
 from cloudlet.authz.evaluation import Decision, Policies, Request, decide
-from cloudlet.authz.patterns import Context
 from cloudlet.core.context import Call, Principal
 from cloudlet.core.errors import AccessDenied
+from cloudlet.core.http import HttpRequest
 from cloudlet.services.iam import entities
 from cloudlet.services.iam.policies import document_of
 from cloudlet.store import Reader
@@ -49,7 +49,7 @@ class Authority:
 
     def decide(self, call: Call, action: str, resource: str | None, resource_policy: dict[str, Any] | None) -> Decision:
         standing = self._standing(call.principal)
-        request = Request(call.principal, action, resource, call.account, _context(call, standing))
+        request = Request(call.principal, action, resource, call.account, Keys(call, standing))
         is_trust = action == "sts:AssumeRole"
         policy = parse_policy(resource_policy, "trust" if is_trust else "resource") if resource_policy else None
         return decide(request, _policies(call.principal, standing), policy, resource_policy_decides=is_trust)
@@ -104,10 +104,26 @@ def _refusal(principal: Principal, action: str, resource: str | None, decision: 
     return f"User: {principal.arn} is not authorized to perform: {action}{where}{decision.why}"
 
 
-def _context(call: Call, standing: Standing | None) -> Context:
+class Keys:
+    """The condition keys of a call; gathered when a policy first asks for one, which most do not."""
+
+    __slots__ = ("_call", "_keys", "_standing")
+
+    def __init__(self, call: Call, standing: Standing | None) -> None:
+        self._call = call
+        self._standing = standing
+        self._keys: dict[str, str] | None = None
+
+    def get(self, key: str, /) -> str | None:
+        if self._keys is None:
+            self._keys = _condition_keys(self._call, self._standing)
+        return self._keys.get(key)
+
+
+def _condition_keys(call: Call, standing: Standing | None) -> dict[str, str]:
     """AWS's global condition keys, and the service's own."""
     principal = call.principal
-    context: dict[str, str] = {
+    keys: dict[str, str] = {
         "aws:currenttime": datetime.fromtimestamp(call.time, UTC).isoformat(),
         "aws:epochtime": str(int(call.time)),
         "aws:principaltype": _TYPES[principal.kind],
@@ -117,23 +133,28 @@ def _context(call: Call, standing: Standing | None) -> Context:
         "aws:securetransport": "false",
     }
     if principal.kind == "service":
-        context["aws:principalservicename"] = principal.arn
-        context["aws:sourceaccount"] = context["aws:sourceowner"] = principal.account
+        keys["aws:principalservicename"] = principal.arn
+        keys["aws:sourceaccount"] = keys["aws:sourceowner"] = principal.account
     elif principal.kind != "anonymous":
-        context["aws:principalaccount"] = context["aws:sourceowner"] = principal.account
-        context["aws:principalarn"] = principal.policies_of or principal.arn
-        context["aws:userid"] = principal.id
+        keys["aws:principalaccount"] = keys["aws:sourceowner"] = principal.account
+        keys["aws:principalarn"] = principal.policies_of or principal.arn
+        keys["aws:userid"] = principal.id
         if principal.kind == "user":
-            context["aws:username"] = principal.arn.rpartition("/")[2]
+            keys["aws:username"] = principal.arn.rpartition("/")[2]
     if call.source_arn is not None:
-        context["aws:sourcearn"] = call.source_arn
+        keys["aws:sourcearn"] = call.source_arn
     if call.http is not None:
-        context["aws:sourceip"] = call.http.client
-        context["aws:securetransport"] = "true" if call.http.scheme == "https" else "false"
-        context["aws:useragent"] = call.http.headers.get("user-agent", "")
+        keys["aws:sourceip"] = call.http.client
+        keys["aws:securetransport"] = "true" if _is_private(call.http) else "false"
+        keys["aws:useragent"] = call.http.headers.get("user-agent", "")
         if "referer" in call.http.headers:
-            context["aws:referer"] = call.http.headers["referer"]
+            keys["aws:referer"] = call.http.headers["referer"]
     tags = {**(standing.tags if standing else {}), **dict(principal.tags)}
-    context.update({f"aws:principaltag/{key.lower()}": value for key, value in tags.items()})
-    context.update({key.lower(): value for key, value in call.condition_keys.items()})
-    return context
+    keys.update({f"aws:principaltag/{key.lower()}": value for key, value in tags.items()})
+    keys.update({key.lower(): value for key, value in call.condition_keys.items()})
+    return keys
+
+
+def _is_private(request: HttpRequest) -> bool:
+    """What never leaves the machine counts as secure: policies that insist on TLS are about the network."""
+    return request.scheme == "https" or request.client.startswith("127.") or request.client == "::1"
