@@ -62,7 +62,7 @@ def test_quoted_fields_may_contain_the_separator_and_quotes():
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("Berlin,Echo Dot", "2 fields instead of 3"),
+        ("Berlin,Echo Dot", "only 2 of 3 fields"),
         (",Echo Dot,1", "the store is empty"),
         ("Berlin,  ,1", "the item is empty"),
         ("Berlin,Echo Dot,", "the count is empty"),

@@ -100,7 +100,7 @@ def _columns(header: list[str]) -> tuple[int, int, int]:
 
 def _row(line: int, fields: list[str], columns: tuple[int, int, int]) -> Row:
     if len(fields) <= max(columns):
-        raise _BadRow(f"{len(fields)} fields instead of {max(columns) + 1}")
+        raise _BadRow(f"only {len(fields)} of {max(columns) + 1} fields")
     store, item, count = (fields[column].strip() for column in columns)
     return Row(line, _name("store", store, LONGEST_STORE), _name("item", item, LONGEST_ITEM), _count(count))
 

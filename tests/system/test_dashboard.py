@@ -1,0 +1,123 @@
+"""The dashboard as people use it, in headless Chromium."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+APPLICATION = Path(__file__).parents[2] / "apps" / "inventory"
+BERLIN = APPLICATION / "samples" / "berlin.csv"
+FLAGS = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+    "--disable-gpu",
+    *(["--no-sandbox"] if os.geteuid() == 0 else []),
+]
+
+
+@pytest.fixture(scope="module")
+def url(server: Any) -> str:
+    """The address of a dashboard that nobody has uploaded anything to."""
+    key = server.session().get_credentials()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        "CLOUDLET_ROOT_ACCESS_KEY_ID": key.access_key,
+        "CLOUDLET_ROOT_SECRET_ACCESS_KEY": key.secret_key,
+    }
+    command = [sys.executable, "-m", "cloudlet.cli.main", "deploy", str(APPLICATION), "--data", str(server.data)]
+    subprocess.run(command, env=environment, timeout=110, check=True)
+    stack = server.client("cloudformation").describe_stacks(StackName="inventory")["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    return outputs["DashboardUrl"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    """The open dashboard; the test fails if the page has an error of its own."""
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    opened.set_default_timeout(30_000)
+    expect.set_options(timeout=30_000)
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.goto(url)
+    expect(opened.locator("#status-text")).to_have_text("Live")
+    yield opened
+    opened.close()
+    assert errors == []
+
+
+def drop(page: Page, name: str, content: str) -> None:
+    """What the browser tells a page when a file is dropped on it."""
+    files = page.evaluate_handle(
+        """([name, content]) => {
+            const data = new DataTransfer();
+            data.items.add(new File([content], name, {type: "text/csv"}));
+            return data;
+        }""",
+        [name, content],
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        page.dispatch_event("main", event, {"dataTransfer": files})
+
+
+def test_an_empty_dashboard_says_what_to_do(page: Page):
+    expect(page.locator("#nothing")).to_have_text("Nothing is in the inventory yet. Upload a file to begin.")
+
+
+def test_an_uploaded_file_becomes_levels(page: Page):
+    page.set_input_files("#files", BERLIN)
+    berlin = page.locator(".store", has_text="Berlin")
+    expect(berlin.locator(".item")).to_have_count(6)
+    expect(berlin.locator(".item").first).to_have_text("Echo PlusOut of stock")
+    expect(berlin.locator(".item", has_text="Echo (2nd Gen)")).to_have_text("Echo (2nd Gen)19")
+    expect(berlin.locator(".badge")).to_have_text("1 out of stock")
+    expect(page.locator("#out-list")).to_have_text("Echo PlusBerlin")
+    expect(page.locator("#total-out")).to_have_text("1")
+    expect(page.locator("#total-units")).to_have_text("74")
+    expect(page.locator(".file", has_text="berlin.csv")).to_contain_text("6 rows loaded · just now")
+
+
+def test_dropped_files_are_uploaded_and_bad_rows_explained(page: Page):
+    drop(page, "tokyo.csv", "store,item,count\nTokyo,Echo Dot,41\nTokyo,Echo Show,many\n")
+    file = page.locator(".file", has_text="tokyo.csv")
+    expect(file).to_contain_text("1 row loaded")
+    file.locator("summary").click()
+    expect(file.locator("tbody tr")).to_have_text(["3the count is not a whole number: manyTokyo,Echo Show,many"])
+    expect(page.locator(".store h3")).to_have_text(["Berlin", "Tokyo"])
+
+
+def test_a_file_that_cannot_be_taken_is_refused_with_a_reason(page: Page):
+    drop(page, "notes.txt", "hello")
+    expect(page.locator(".file.failed")).to_contain_text("must end in .csv")
+
+
+def test_search_and_choice_narrow_the_levels(page: Page):
+    page.fill("#search", "echo d")
+    expect(page.locator(".item-name")).to_have_text(["Echo Dot", "Echo Dot"])
+    page.fill("#search", "")
+    page.get_by_label("Out of stock", exact=True).check(force=True)
+    expect(page.locator(".item-name")).to_have_text(["Echo Plus"])
+
+
+def test_what_others_upload_appears_by_itself(page: Page, server: Any):
+    outputs = server.client("cloudformation").describe_stacks(StackName="inventory")["Stacks"][0]["Outputs"]
+    bucket = next(output["OutputValue"] for output in outputs if output["OutputKey"] == "BucketName")
+    server.client("s3").put_object(Bucket=bucket, Key="inventory/b.csv", Body=b"store,item,count\nBerlin,Echo Plus,3\n")
+    expect(page.locator("#total-out")).to_have_text("0")
+    expect(page.locator("#out")).to_be_hidden()
