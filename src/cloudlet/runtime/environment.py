@@ -13,7 +13,8 @@ import orjson
 from cloudlet.core.clock import Clock
 from cloudlet.runtime.function import FunctionVersion, Invocation, Outcome
 from cloudlet.runtime.memory import Cgroups, anonymous_memory
-from cloudlet.runtime.output import Output, WriteLog, report
+from cloudlet.runtime.output import Output, WriteLog
+from cloudlet.runtime.platform_lines import TIMEOUT, Report
 from cloudlet.runtime.runtime_api import FunctionError, InitError, RuntimeApi
 from cloudlet.runtime.sandbox import Bubblewrap, Confined, Unconfined
 
@@ -26,7 +27,6 @@ _SIGNALS = {
     signal.SIGABRT: "aborted",
     signal.SIGTERM: "terminated",
 }
-_TIMEOUT = "Sandbox.Timedout"
 _EXIT = "Runtime.ExitError"
 _UNHANDLED = "Unhandled"
 
@@ -57,7 +57,7 @@ class ExecutionEnvironment:
         self._cgroups = cgroups
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._output = Output(clock, write)
+        self._output = Output(clock, function.log_format, write)
         self._user = sandbox.take_user()
         self._api = RuntimeApi(self._user)
         self._process: asyncio.subprocess.Process | None = None
@@ -94,16 +94,15 @@ class ExecutionEnvironment:
         duration = time.perf_counter() - began
         self._sample_memory()
         output.drain()
-        if error == _TIMEOUT:
+        if error == TIMEOUT:
             now = datetime.fromtimestamp(self._clock.now(), UTC).isoformat(timespec="milliseconds")[:23]
             duration = float(function.timeout)
             output.add(f"{now}Z {invocation.request_id} {_timed_out(function)}\n\n")
         elif error == _EXIT:
             output.add(f"{orjson.loads(payload)['errorMessage']}\n{_EXIT}\n")
-        output.add(f"END RequestId: {invocation.request_id}\n")
         init, self._init_duration = self._init_duration, None
         kind = None if error == _UNHANDLED else error
-        output.add(report(invocation.request_id, duration, function.memory, self._memory, init, kind))
+        output.end(Report(invocation.request_id, duration, function.memory, self._memory, init, kind))
         self._loop.call_soon(output.flush)
         return Outcome(payload, error is not None, output.tail())
 
@@ -166,7 +165,7 @@ class ExecutionEnvironment:
         except TimeoutError:
             self._kill()
             message = f"RequestId: {invocation.request_id} Error: {_timed_out(function)}"
-            return _error(_TIMEOUT, message), _TIMEOUT
+            return _error(TIMEOUT, message), TIMEOUT
         except Ended as error:
             self.ended = True
             return _error(_EXIT, f"RequestId: {invocation.request_id} Error: {error}"), _EXIT

@@ -10,6 +10,7 @@ class FunctionVersion:
     """One published or latest version, complete with what an execution environment needs.
 
     `revision` changes with each change of code or configuration: environments of an older one are retired.
+    `log_format` is Text or JSON, `log_level` the least level that is logged (JSON only).
     `memory` and `ephemeral_storage` are in MB, `timeout` in seconds. `code` and `layers` are folders.
     """
 
@@ -27,6 +28,8 @@ class FunctionVersion:
     code: Path
     layers: Path | None
     log_group: str
+    log_format: str = "Text"
+    log_level: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

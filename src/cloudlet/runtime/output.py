@@ -1,13 +1,13 @@
-"""What an execution environment prints, line by line, and the START, END and REPORT lines around it."""
+"""What an execution environment prints, line by line, on its way to the log."""
 
 import asyncio
 import contextlib
-import math
 import os
 from collections.abc import Callable
 
 from cloudlet.core.clock import Clock
 from cloudlet.runtime.function import LogEvent
+from cloudlet.runtime.platform_lines import JsonLines, Report, TextLines
 
 # CloudWatch Logs takes events of up to 256 KB; longer lines are cut into several.
 _LONGEST_LINE = 256 * 1024 - 26
@@ -20,8 +20,9 @@ WriteLog = Callable[[list[LogEvent]], None]
 class Output:
     """Reads the environment's standard output and error. `write` takes the events over, in order."""
 
-    def __init__(self, clock: Clock, write: WriteLog) -> None:
+    def __init__(self, clock: Clock, log_format: str, write: WriteLog) -> None:
         self._clock = clock
+        self._lines = JsonLines() if log_format == "JSON" else TextLines()
         self._write = write
         self._loop = asyncio.get_running_loop()
         self._reader, self.writer = os.pipe()
@@ -52,7 +53,11 @@ class Output:
     def start(self, request_id: str, version: str) -> None:
         """An invocation begins; what `tail` gives begins here."""
         self._tail, self._tail_size = [], 0
-        self.add(f"START RequestId: {request_id} Version: {version}\n")
+        self.add(self._lines.start(self._clock.now(), request_id, version))
+
+    def end(self, report: Report) -> None:
+        for line in self._lines.end(self._clock.now(), report):
+            self.add(line)
 
     def add(self, message: str) -> None:
         if self._partial:
@@ -100,27 +105,6 @@ class Output:
             self._tail_size -= len(self._tail.pop(0))
         if self._timer is None:
             self._timer = self._loop.call_later(_FLUSH_SECONDS, self.flush)
-
-
-def report(
-    request_id: str, duration: float, memory: int, used: int, init_duration: float | None, error: str | None
-) -> str:
-    """The REPORT line. Durations in seconds, `memory` in MB, `used` in bytes; `error` is its type."""
-    billed = math.ceil((duration + (init_duration or 0.0)) * 1000)
-    fields = [
-        f"REPORT RequestId: {request_id}",
-        f"Duration: {duration * 1000:.2f} ms",
-        f"Billed Duration: {billed} ms",
-        f"Memory Size: {memory} MB",
-        f"Max Memory Used: {min(math.ceil(used / (1 << 20)), memory)} MB",
-    ]
-    if init_duration is not None:
-        fields.append(f"Init Duration: {init_duration * 1000:.2f} ms")
-    if error == "Sandbox.Timedout":
-        fields.append("Status: timeout")
-    elif error is not None:
-        fields.append(f"Status: error\tError Type: {error}")
-    return "\t".join(fields) + "\t\n"
 
 
 def _text(line: bytes) -> str:

@@ -18,7 +18,11 @@ def environment_variables(
     function: FunctionVersion, credentials: Credentials, endpoint_url: str, log_stream: str
 ) -> dict[str, str]:
     """All but AWS_LAMBDA_RUNTIME_API, which the environment adds. Nothing of Cloudlet's own environment is in it."""
+    logging = {"AWS_LAMBDA_LOG_FORMAT": function.log_format}
+    if function.log_level is not None:
+        logging["AWS_LAMBDA_LOG_LEVEL"] = function.log_level
     return {
+        **logging,
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
         "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin",

@@ -1,0 +1,170 @@
+"""Running a version of a function: what its environments are made of, and how many may work at a time."""
+
+import logging
+import random
+import sys
+from collections import Counter
+from typing import Any
+
+from cloudlet.core.errors import AwsError
+from cloudlet.core.service import Cloud
+from cloudlet.runtime import Credentials, FunctionVersion, Invocation, LogEvent, Outcome, Runtime, TooManyEnvironments
+from cloudlet.services.lambda_.catalog import Catalog, Function, Version
+from cloudlet.services.lambda_.function_logs import FunctionLogs
+from cloudlet.services.lambda_.names import LATEST, FunctionKey, Reference, function_not_found, parse_arn
+from cloudlet.services.lambda_.packages import Packages
+from cloudlet.services.lambda_.roles import Roles
+
+_log = logging.getLogger(__name__)
+
+ACCOUNT_CONCURRENCY = 1000
+# What reservations must leave to functions without one.
+LEAST_UNRESERVED = 100
+
+
+class Execution:
+    """Invokes versions; the runtime's host."""
+
+    def __init__(self, cloud: Cloud, catalog: Catalog, packages: Packages, roles: Roles, layer_package: Any) -> None:
+        self._cloud = cloud
+        self._catalog = catalog
+        self._packages = packages
+        self._roles = roles
+        self._layer_package = layer_package
+        self._busy: Counter[FunctionKey] = Counter()
+        self._unreserved: Counter[tuple[str, str]] = Counter()
+        self._warned: set[str] = set()
+        self.logs = FunctionLogs(cloud, roles)
+        self.runtime = Runtime(self, cloud.clock)
+
+    async def invoke(
+        self,
+        function: Function,
+        version: Version,
+        arn: str,
+        request_id: str,
+        payload: bytes,
+        context: str | None = None,
+    ) -> Outcome:
+        """`arn` as the caller named the function. Raises TooManyRequestsException, or what stands in the way."""
+        executable = version.executable or await self._make_executable(function, version)
+        self._enter(function)
+        try:
+            return await self.runtime.invoke(executable, Invocation(request_id, arn, payload or b"{}", context))
+        except TooManyEnvironments:
+            raise _throttled("ConcurrentInvocationLimitExceeded") from None
+        finally:
+            self._leave(function)
+
+    async def stop(self) -> None:
+        await self.runtime.stop()
+        await self.logs.stop()
+
+    def busy(self, account: str, region: str) -> int:
+        return sum(count for key, count in self._busy.items() if (key.account, key.region) == (account, region))
+
+    # What the runtime asks of its host.
+
+    @property
+    def endpoint_url(self) -> str:
+        return self._cloud.settings.endpoint_url
+
+    async def credentials(self, function: FunctionVersion) -> Credentials:
+        key = parse_arn(function.arn).key
+        found = self._catalog.find(key)
+        if found is None:
+            raise function_not_found(key.arn)
+        version = found.versions.get(function.version, found.latest)
+        try:
+            session = await self._roles.session(key, version.configuration["Role"])
+        except AwsError as error:
+            _log.warning("a function's role cannot be assumed", extra={"function": key.arn, "reason": error.message})
+            raise AwsError(
+                "AccessDeniedException",
+                "The role defined for the function cannot be assumed by Lambda.",
+                status=403,
+            ) from None
+        return session.credentials
+
+    def write_log(self, function: FunctionVersion, stream: str, events: list[LogEvent]) -> None:
+        found = self._catalog.find(parse_arn(function.arn).key)
+        if found is not None:
+            self.logs.write(found.key, found.latest.configuration["Role"], function.log_group, stream, events)
+
+    async def _make_executable(self, function: Function, version: Version) -> FunctionVersion:
+        configuration = version.configuration
+        self._check_python(configuration["Runtime"])
+        layers = [self._layer_package(layer["Arn"]) for layer in configuration.get("Layers", [])]
+        packages = [package.sha256 for package in layers if package is not None]
+        logging_config = configuration["LoggingConfig"]
+        version.executable = FunctionVersion(
+            arn=f"{function.key.arn}:{version.version}",
+            name=function.key.name,
+            version=version.version,
+            revision=configuration["RevisionId"],
+            region=function.key.region,
+            runtime=configuration["Runtime"],
+            handler=configuration["Handler"],
+            memory=configuration["MemorySize"],
+            timeout=configuration["Timeout"],
+            ephemeral_storage=configuration["EphemeralStorage"]["Size"],
+            variables=configuration.get("Environment", {}).get("Variables", {}),
+            code=await self._packages.code_folder(version.package),
+            layers=await self._packages.layers_folder(packages) if packages else None,
+            log_group=logging_config["LogGroup"],
+            log_format=logging_config["LogFormat"],
+            log_level=logging_config.get("ApplicationLogLevel"),
+        )
+        return version.executable
+
+    def _check_python(self, runtime: str) -> None:
+        here = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        if runtime != here and runtime not in self._warned:
+            self._warned.add(runtime)
+            _log.warning("functions run on another Python than they ask for", extra={"asked": runtime, "runs": here})
+
+    def _enter(self, function: Function) -> None:
+        key = function.key
+        if function.reserved is not None:
+            if self._busy[key] >= function.reserved:
+                raise _throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
+        else:
+            place = (key.account, key.region)
+            if self._unreserved[place] >= self.unreserved_limit(*place):
+                raise _throttled("ConcurrentInvocationLimitExceeded")
+            self._unreserved[place] += 1
+        self._busy[key] += 1
+
+    def _leave(self, function: Function) -> None:
+        key = function.key
+        self._busy[key] -= 1
+        if not self._busy[key]:
+            del self._busy[key]
+        if function.reserved is None:
+            self._unreserved[key.account, key.region] -= 1
+
+    def unreserved_limit(self, account: str, region: str) -> int:
+        return ACCOUNT_CONCURRENCY - self._catalog.reserved(account, region)
+
+
+def route(function: Function, reference: Reference) -> Version:
+    """The version to run: an alias with weights spreads its invocations."""
+    alias = function.aliases.get(reference.qualifier or LATEST)
+    if alias is None:
+        name = reference.qualifier or LATEST
+    else:
+        name = alias["FunctionVersion"]
+        drawn = random.random()
+        for other, weight in alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}).items():
+            if drawn < weight:
+                name = other
+                break
+            drawn -= weight
+    version = function.versions.get(name)
+    if version is None:
+        raise function_not_found(reference.arn)
+    return version
+
+
+def _throttled(reason: str) -> AwsError:
+    return AwsError("TooManyRequestsException", "Rate Exceeded.", status=429, fields={"Reason": reason, "Type": "User"})

@@ -1,0 +1,65 @@
+"""The Lambda service: opens its data, starts its queues and pollers, and gathers the operations."""
+
+from typing import Any
+
+from cloudlet.core.context import Call
+from cloudlet.core.http import HttpRequest, HttpResponse
+from cloudlet.core.service import Params
+from cloudlet.services.lambda_.base import SCHEMA
+from cloudlet.services.lambda_.catalog import Catalog
+from cloudlet.services.lambda_.downloads import PATH, Downloads
+from cloudlet.services.lambda_.events import Events
+from cloudlet.services.lambda_.execution import Execution
+from cloudlet.services.lambda_.functions import FunctionOperations
+from cloudlet.services.lambda_.invocation import InvocationOperations
+from cloudlet.services.lambda_.names import parse_reference
+from cloudlet.services.lambda_.packages import Package, Packages
+from cloudlet.store import Store
+
+
+class Lambda(FunctionOperations, InvocationOperations):
+    async def start(self) -> None:
+        data = self.cloud.settings.data
+        self.store = Store(data / "lambda.db", SCHEMA)
+        self.catalog = Catalog(self.store)
+        self.packages = Packages(self.store, data / "lambda")
+        await self.packages.collect()
+        self.downloads = Downloads(self.packages)
+        self.execution = Execution(self.cloud, self.catalog, self.packages, self.roles, self.layer_package)
+        self.runtime = self.execution.runtime
+        self.runtime.start()
+        self.events = Events(self.cloud, self.store, self.catalog, self.execution, self.roles)
+
+    async def recover(self) -> None:
+        self.events.outbox.start()
+
+    async def drain(self) -> None:
+        await self.events.outbox.stop()
+
+    async def stop(self) -> None:
+        await self.events.outbox.stop()
+        await self.execution.stop()
+        self.store.close()
+
+    def resource(self, call: Call, params: Params) -> str | None:
+        name = params.get("FunctionName")
+        if name is None:
+            return None
+        return parse_reference(call, name, params.get("Qualifier")).arn
+
+    def resource_policy(self, call: Call, params: Params) -> dict[str, Any] | None:
+        if "FunctionName" not in params:
+            return None
+        reference = parse_reference(call, params["FunctionName"], params.get("Qualifier"))
+        function = self.catalog.find(reference.key)
+        policy = function.policies.get(reference.qualifier or "") if function is not None else None
+        return None if policy is None else {"Version": "2012-10-17", "Statement": policy.statements}
+
+    def serves_http(self, request: HttpRequest) -> bool:
+        return request.path.startswith(PATH)
+
+    async def handle_http(self, request: HttpRequest, request_id: str) -> HttpResponse:
+        return await self.downloads.answer(request, self.cloud.clock.now())
+
+    def download_url(self, package: Package, now: float) -> str:
+        return self.downloads.url(self.cloud.settings.endpoint_url, package, now)
