@@ -11,7 +11,13 @@ from cloudlet.core.http import Body, HttpRequest, HttpResponse
 from cloudlet.core.model import api_model, item_of, key_of, members_of, value_of, wire_name
 from cloudlet.gateway.errors import spelled
 from cloudlet.gateway.protocols.protocol import Params, Protocol
-from cloudlet.gateway.protocols.sqs_query import QUERY_CODES, SHAPE_OF_QUERY_CODE, sqs_query_model
+from cloudlet.gateway.protocols.sqs_query import (
+    QUERY_CODES,
+    SHAPE_OF_QUERY_CODE,
+    queue_url_of_path,
+    sqs_query_model,
+    takes_queue_url,
+)
 from cloudlet.gateway.protocols.xml_values import (
     Write,
     XmlWriter,
@@ -49,9 +55,12 @@ class QueryProtocol(Protocol):
             shape = self._model.operation_model(name).input_shape
             read = self._inputs[name] = self._reader.read(shape) if shape is not None else _nothing
         try:
-            return read(tree)
+            params = read(tree)
         except ValueError as error:
             raise AwsError("MalformedInput", str(error)) from None
+        if self.api == "sqs" and "QueueUrl" not in params and takes_queue_url(operation):
+            params |= queue_url_of_path(request)
+        return params
 
     def render(self, operation: OperationModel, output: Params | None, request_id: str) -> HttpResponse:
         name = operation.name

@@ -5,7 +5,9 @@ from functools import cache
 from typing import Any
 
 from botocore.loaders import Loader
-from botocore.model import ServiceModel
+from botocore.model import OperationModel, ServiceModel
+
+from cloudlet.core.http import HttpRequest
 
 # The name of an item of each list: `AttributeName.1=All`, `<QueueUrl>…</QueueUrl>`.
 _ITEMS = {
@@ -80,3 +82,13 @@ def sqs_query_model() -> ServiceModel:
         if "output" in operation:
             operation["output"]["resultWrapper"] = f"{name}Result"
     return ServiceModel(model, service_name="sqs")
+
+
+def takes_queue_url(operation: OperationModel) -> bool:
+    return operation.input_shape is not None and "QueueUrl" in operation.input_shape.members
+
+
+def queue_url_of_path(request: HttpRequest) -> dict[str, str]:
+    """A form that is sent to a queue's own address need not name the queue again."""
+    _, *segments = request.path.split("/")
+    return {"QueueUrl": f"{request.scheme}://{request.host}{request.path}"} if len(segments) == 2 else {}
