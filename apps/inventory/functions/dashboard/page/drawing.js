@@ -104,6 +104,7 @@ function drawStore(name, levels, state, changed) {
   more.hidden = shown.length <= ITEMS_AT_FIRST;
   more.textContent = opened.has(name) ? "Show fewer" : `Show all ${number.format(shown.length)}`;
   more.setAttribute("aria-expanded", opened.has(name));
+  card.classList.toggle("opened", opened.has(name) && !more.hidden);
   return true;
 }
 
