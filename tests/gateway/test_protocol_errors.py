@@ -22,7 +22,8 @@ def rendered(api: str, protocol: str, error: AwsError, request: HttpRequest = RE
 
 def read(response: HttpResponse, protocol: str) -> dict[str, Any]:
     answer = {"headers": HeadersDict(response.headers), "status_code": response.status, "body": response.body}
-    parsed: dict[str, Any] = create_parser(protocol).parse(answer, None)
+    parser: Any = create_parser(protocol)
+    parsed: dict[str, Any] = parser.parse(answer, None)
     return parsed
 
 

@@ -3,13 +3,14 @@
 import zlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
 from cloudlet.core.http import HttpResponse
 from cloudlet.core.model import operation_model
 from cloudlet.gateway.protocols import protocol_for
 
 
-def rendered(api: str, protocol: str, name: str, output: dict[str, object] | None) -> HttpResponse:
+def rendered(api: str, protocol: str, name: str, output: dict[str, Any] | None) -> HttpResponse:
     return protocol_for(api, protocol).render(operation_model(api, name), output, "request-id")
 
 
@@ -17,6 +18,7 @@ def test_json() -> None:
     created = datetime(2026, 1, 31, 12, 0, 0, 500_000, UTC)
     output = {"TableDescription": {"TableName": "t", "CreationDateTime": created, "TableArn": None}}
     response = rendered("dynamodb", "json", "CreateTable", output)
+    assert isinstance(response.body, bytes)
     assert response.body == b'{"TableDescription":{"TableName":"t","CreationDateTime":1769860800.5}}'
     assert response.headers == [
         ("x-amzn-RequestId", "request-id"),
