@@ -1,8 +1,8 @@
 """What is Cloudlet's own and no AWS API: its health, its accounts, its mailbox."""
 
-import json
 import time
 from collections.abc import Callable
+from shlex import quote
 from typing import Any
 
 import typer
@@ -40,8 +40,13 @@ def status(connection: Connection, console: Console) -> None:
 
 
 def create_account(connection: Connection, name: str) -> None:
-    """Prints the new account with its key, which is shown here only."""
-    typer.echo(json.dumps(connection.ask("iam", "POST", "/_cloudlet/accounts", {"name": name}), indent=2))
+    """Prints the new account with its key, which is shown here only, in the form that a shell takes."""
+    account = connection.ask("iam", "POST", "/_cloudlet/accounts", {"name": name})
+    typer.echo(f"# Account {account['id']} ({account['name']}). Its root access key; keep it, it is not shown again.")
+    typer.echo(f"export AWS_ENDPOINT_URL={quote(connection.endpoint)}")
+    typer.echo(f"export AWS_ACCESS_KEY_ID={quote(account['access_key_id'])}")
+    typer.echo(f"export AWS_SECRET_ACCESS_KEY={quote(account['secret_access_key'])}")
+    typer.echo(f"export AWS_DEFAULT_REGION={quote(connection.region)}")
 
 
 def list_accounts(connection: Connection, console: Console) -> None:
@@ -49,8 +54,9 @@ def list_accounts(connection: Connection, console: Console) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("Account", style="bold")
     table.add_column("Name")
+    table.add_column("Canonical id", style="dim")
     for account in answer["accounts"]:
-        table.add_row(account["id"], Text(account["name"]))
+        table.add_row(account["id"], Text(account["name"]), account["canonical_id"])
     console.print(table)
 
 
