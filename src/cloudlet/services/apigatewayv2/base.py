@@ -67,7 +67,11 @@ class GatewayService(Service):
 
     def forget_serving(self, tx: Transaction, api_id: str) -> None:
         """To be called in each write that changes what an API serves."""
-        tx.after_commit(lambda: self.serving.pop(api_id, None))
+
+        def forget() -> None:
+            self.serving.pop(api_id, None)
+
+        tx.after_commit(forget)
 
     def changed(self, tx: Transaction, api_id: str, time: float) -> None:
         """Deploys the API's routes to the stages that deploy by themselves."""

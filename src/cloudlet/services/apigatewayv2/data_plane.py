@@ -116,19 +116,18 @@ class DataPlane(GatewayService):
         except TimeoutError:
             return _message(503, "Service Unavailable")
         except AwsError as error:
-            _log.warning(
-                "the integration failed", extra={"api": incoming.api_id, "function": function, "error": str(error)}
-            )
-            return _message(500, "Internal Server Error")
+            return self._failed(incoming, function, error)
         if result.get("FunctionError"):
             return _message(500, "Internal Server Error")
         try:
             return events.answer(payload, version)
         except MalformedResponse as error:
-            _log.warning(
-                "malformed response", extra={"api": incoming.api_id, "function": function, "error": str(error)}
-            )
-            return _message(500, "Internal Server Error")
+            return self._failed(incoming, function, error)
+
+    def _failed(self, incoming: Incoming, function: str, error: Exception) -> HttpResponse:
+        words = {"api": incoming.api_id, "route": incoming.match.route_key, "function": function, "error": str(error)}
+        _log.warning("an integration failed", extra=words)
+        return _message(500, "Internal Server Error")
 
 
 def _addressed(request: HttpRequest) -> tuple[str, str]:
