@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -69,9 +70,10 @@ class SnsBase(Service):
         return subscription
 
     def _check_account(self, call: Call, topic: Topic) -> None:
-        """Root is asked nowhere else; its power ends at its own account, unless the topic's policy lets it in."""
-        if call.principal.kind == "root" and topic.account != call.principal.account:
-            self.cloud.authoriser.authorise(call, topic.arn, dict(topic.policy))
+        """Another account's topic is open only to those whom its policy lets in, and be it that account's root."""
+        principal = call.principal
+        if principal.kind != "service" and principal.account != topic.account:
+            self.cloud.authoriser.authorise(replace(call, account=topic.account), topic.arn, dict(topic.policy))
 
     def _topic_arn(self, params: Mapping[str, Any]) -> str | None:
         for member in ("TopicArn", "TargetArn", "ResourceArn"):

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,11 @@ class SqsBase(Service):
         return queue
 
     def check_account(self, call: Call, queue: Queue) -> None:
-        """Root is asked nowhere else; its power ends at its own account, unless the queue's policy lets it in."""
-        if call.principal.kind == "root" and queue.address.account != call.principal.account:
+        """Another account's queue is open only to those whom its policy lets in, and be it that account's root."""
+        owner, principal = queue.address.account, call.principal
+        if principal.kind != "service" and principal.account != owner:
             policy = dict(queue.policy) if queue.policy is not None else None
-            self.cloud.authoriser.authorise(call, queue.arn, policy)
+            self.cloud.authoriser.authorise(replace(call, account=owner), queue.arn, policy)
 
     def receipt_of(self, queue: Queue, handle: str) -> Receipt:
         """Raises ReceiptHandleIsInvalid for a handle that this queue never gave out."""
