@@ -14,7 +14,7 @@ def object_path(path: str) -> str:
     """S3's: the path exactly as it names the object, percent-encoded once."""
     if _PLAIN_PATH.fullmatch(path):
         return path
-    return quote(unquote_to_bytes(path.encode("latin-1")), safe="/~")
+    return "/".join([_encoded(segment) for segment in path.split("/")])
 
 
 def resource_path(path: str) -> str:
@@ -42,7 +42,8 @@ def query(text: str, leave_out: str | None = None) -> str:
             continue
         name, _, value = pair.partition("=")
         if not plain:
-            name, value = _encoded(name), _encoded(value)
+            # As in a form, a plus sign is a space.
+            name, value = _encoded(name.replace("+", " ")), _encoded(value.replace("+", " "))
         if name != leave_out:
             pairs.append((name, value))
     return "&".join([f"{name}={value}" for name, value in sorted(pairs)])
@@ -60,5 +61,5 @@ def _reduced(value: str) -> str:
 
 
 def _encoded(text: str) -> str:
-    """Decoded as a form (a plus sign is a space), encoded as signatures want it."""
-    return quote(unquote_to_bytes(text.replace("+", " ").encode("latin-1")), safe="~")
+    """Decoded, then encoded as signatures want it: whichever way the sender wrote it."""
+    return quote(unquote_to_bytes(text.encode("latin-1")), safe="~")

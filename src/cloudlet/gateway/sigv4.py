@@ -5,6 +5,7 @@ import hmac
 import re
 from calendar import timegm
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache
 from urllib.parse import parse_qsl
 
@@ -15,6 +16,7 @@ from cloudlet.core.model import api_model
 from cloudlet.gateway import canonical, payload
 from cloudlet.gateway.chunked import Seed
 from cloudlet.gateway.refusals import Refusals, refusals_of
+from cloudlet.gateway.refusals import timestamp as timestamp_text
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 MAX_SKEW = 15 * 60.0
@@ -153,9 +155,9 @@ def _header_claim(authorization: str, request: HttpRequest, refusals: Refusals) 
     missing = [name for name in ("Credential", "Signature", "SignedHeaders") if not members.get(name)]
     if missing:
         raise refusals.malformed(" ".join(f"Authorization header requires '{name}' parameter." for name in missing))
-    timestamp = request.headers.get("x-amz-date", "")
+    timestamp = request.headers.get("x-amz-date") or _basic_format(request.headers.get("date", ""))
     if not timestamp:
-        raise refusals.malformed("Authorization header requires existence of a 'X-Amz-Date' header.")
+        raise refusals.malformed("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
     return Claim(
         scope=_scope(members["Credential"], refusals),
         signed_headers=members["SignedHeaders"],
@@ -164,6 +166,16 @@ def _header_claim(authorization: str, request: HttpRequest, refusals: Refusals) 
         token=request.headers.get("x-amz-security-token"),
         query=canonical.query(request.query),
     )
+
+
+def _basic_format(date: str) -> str | None:
+    """A Date header (`Tue, 24 Nov 2026 11:00:00 GMT`) as X-Amz-Date has it; None if it is not one."""
+    if _TIMESTAMP.fullmatch(date):
+        return date
+    try:
+        return timestamp_text(parsedate_to_datetime(date).timestamp())
+    except ValueError:
+        return None
 
 
 def _query_claim(request: HttpRequest, refusals: Refusals) -> Claim:
