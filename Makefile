@@ -41,7 +41,7 @@ lint: setup-dev ## what CI checks beside the tests
 	$(BIN)/lint-imports
 	$(BIN)/pyright
 	$(BIN)/cfn-lint apps/*/template.yaml
-	$(BIN)/python -m bench.documentation --check
+	$(BIN)/python docs/generate.py --check
 
 format: setup-dev ## format the code
 	$(BIN)/ruff format .
