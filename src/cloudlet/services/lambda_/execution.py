@@ -94,7 +94,7 @@ class Execution:
     async def _make_executable(self, function: Function, version: Version) -> FunctionVersion:
         configuration = version.configuration
         self._check_python(configuration["Runtime"])
-        layers = [self._layer_package(layer["Arn"]) for layer in configuration.get("Layers", [])]
+        layers = [self._layer_package(layer["Arn"], deleted=True) for layer in configuration.get("Layers", [])]
         packages = [package.sha256 for package in layers if package is not None]
         logging_config = configuration["LoggingConfig"]
         version.executable = FunctionVersion(

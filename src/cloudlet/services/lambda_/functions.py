@@ -238,7 +238,8 @@ class FunctionOperations(LambdaBase):
             )
         return layers
 
-    def layer_package(self, arn: str) -> Package | None:
+    def layer_package(self, arn: str, *, deleted: bool = False) -> Package | None:
+        """The package of a layer version, None if there is none; a deleted one only if asked for."""
         raise NotImplementedError
 
     async def _update(self, call: Call, reference: Reference, params: Mapping[str, Any], change: Any) -> dict[str, Any]:

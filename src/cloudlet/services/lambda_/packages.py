@@ -17,7 +17,7 @@ from cloudlet.core.errors import AwsError
 from cloudlet.store import BlobFiles, Store, Transaction
 
 LARGEST_UNZIPPED = 250 * 1024 * 1024
-_LARGEST_UPLOAD = 50 * 1024 * 1024
+LARGEST_UPLOAD = 50 * 1024 * 1024
 _CHUNK = 1 << 20
 
 
@@ -133,7 +133,7 @@ class Packages:
 
 
 def check_upload_size(content: bytes, operation: str) -> None:
-    if len(content) > _LARGEST_UPLOAD:
+    if len(content) > LARGEST_UPLOAD:
         raise AwsError(
             "RequestEntityTooLargeException",
             f"Request must be smaller than 70167211 bytes for the {operation} operation",

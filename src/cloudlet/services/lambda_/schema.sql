@@ -73,6 +73,7 @@ CREATE TABLE layer_version (
     version INTEGER NOT NULL,
     configuration BLOB NOT NULL,    -- JSON: LayerVersionsListItem
     package TEXT NOT NULL REFERENCES package,
+    deleted INTEGER NOT NULL DEFAULT 0,     -- functions that have it keep it
     PRIMARY KEY (account, region, name, version)
 ) WITHOUT ROWID;
 

@@ -5,19 +5,34 @@ from typing import Any
 from cloudlet.core.context import Call
 from cloudlet.core.http import HttpRequest, HttpResponse
 from cloudlet.core.service import Params
+from cloudlet.services.lambda_.aliases import AliasOperations
 from cloudlet.services.lambda_.base import SCHEMA
 from cloudlet.services.lambda_.catalog import Catalog
 from cloudlet.services.lambda_.downloads import PATH, Downloads
+from cloudlet.services.lambda_.event_sources import EventSourceOperations
 from cloudlet.services.lambda_.events import Events
 from cloudlet.services.lambda_.execution import Execution
-from cloudlet.services.lambda_.functions import FunctionOperations
 from cloudlet.services.lambda_.invocation import InvocationOperations
+from cloudlet.services.lambda_.layers import LayerOperations
 from cloudlet.services.lambda_.names import parse_reference
 from cloudlet.services.lambda_.packages import Package, Packages
+from cloudlet.services.lambda_.permissions import PermissionOperations
+from cloudlet.services.lambda_.poller import Surroundings
+from cloudlet.services.lambda_.pollers import Pollers
+from cloudlet.services.lambda_.settings import SettingOperations
+from cloudlet.services.lambda_.tags import TagOperations
 from cloudlet.store import Store
 
 
-class Lambda(FunctionOperations, InvocationOperations):
+class Lambda(
+    LayerOperations,
+    AliasOperations,
+    PermissionOperations,
+    SettingOperations,
+    TagOperations,
+    EventSourceOperations,
+    InvocationOperations,
+):
     async def start(self) -> None:
         data = self.cloud.settings.data
         self.store = Store(data / "lambda.db", SCHEMA)
@@ -29,14 +44,19 @@ class Lambda(FunctionOperations, InvocationOperations):
         self.runtime = self.execution.runtime
         self.runtime.start()
         self.events = Events(self.cloud, self.store, self.catalog, self.execution, self.roles)
+        around = Surroundings(self.cloud, self.store, self.catalog, self.execution, self.events, self.roles)
+        self.pollers = Pollers(around)
 
     async def recover(self) -> None:
         self.events.outbox.start()
+        self.pollers.start()
 
     async def drain(self) -> None:
+        await self.pollers.stop()
         await self.events.outbox.stop()
 
     async def stop(self) -> None:
+        await self.pollers.stop()
         await self.events.outbox.stop()
         await self.execution.stop()
         self.store.close()

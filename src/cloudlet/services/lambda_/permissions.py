@@ -1,0 +1,145 @@
+"""Operations on a function's resource policy: who else may invoke it."""
+
+import re
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from cloudlet.core.context import Call
+from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
+from cloudlet.core.service import operation
+from cloudlet.services.lambda_.base import LambdaBase
+from cloudlet.services.lambda_.catalog import Function, Policy, loaded
+from cloudlet.services.lambda_.configuration import check_revision, invalid
+from cloudlet.services.lambda_.names import LATEST, Reference, function_not_found, parse_reference
+from cloudlet.store import Transaction
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import type_defs as t
+
+_LARGEST_POLICY = 20_480
+
+
+class PermissionOperations(LambdaBase):
+    @operation("AddPermission")
+    async def add_permission(self, call: Call, params: "t.AddPermissionRequestTypeDef") -> dict[str, Any]:
+        reference = parse_reference(call, params["FunctionName"], params.get("Qualifier"))
+        if "FunctionUrlAuthType" in params or params.get("InvokedViaFunctionUrl"):
+            raise NotImplementedByCloudlet("function URLs")
+        if reference.qualifier == LATEST:
+            raise invalid("We currently do not support adding policies for $LATEST.")
+        statement = _statement(reference, params)
+
+        def write(tx: Transaction) -> None:
+            function = loaded(tx, reference)
+            _check_qualifier(function, reference)
+            policy = function.policies.get(reference.qualifier or "", Policy([], ""))
+            if params.get("RevisionId") is not None:
+                check_revision(policy.revision, params.get("RevisionId"))
+            if any(other["Sid"] == statement["Sid"] for other in policy.statements):
+                raise AwsError(
+                    "ResourceConflictException",
+                    f"The statement id ({statement['Sid']}) provided already exists. Please provide a new statement id,"
+                    " or remove the existing statement.",
+                    status=409,
+                )
+            _save(tx, reference, [*policy.statements, statement])
+
+        await self.catalog.change(reference.key, write)
+        return {"Statement": orjson.dumps(statement).decode()}
+
+    @operation("RemovePermission")
+    async def remove_permission(self, call: Call, params: "t.RemovePermissionRequestTypeDef") -> None:
+        reference = parse_reference(call, params["FunctionName"], params.get("Qualifier"))
+
+        def write(tx: Transaction) -> None:
+            function = loaded(tx, reference)
+            policy = function.policies.get(reference.qualifier or "")
+            if policy is None:
+                raise _no_policy()
+            check_revision(policy.revision, params.get("RevisionId"))
+            kept = [statement for statement in policy.statements if statement["Sid"] != params["StatementId"]]
+            if len(kept) == len(policy.statements):
+                raise AwsError(
+                    "ResourceNotFoundException",
+                    f"Statement {params['StatementId']} is not found in resource policy.",
+                    status=404,
+                )
+            _save(tx, reference, kept)
+
+        await self.catalog.change(reference.key, write)
+
+    @operation("GetPolicy")
+    async def get_policy(self, call: Call, params: "t.GetPolicyRequestTypeDef") -> dict[str, Any]:
+        reference = parse_reference(call, params["FunctionName"], params.get("Qualifier"))
+        policy = self.catalog.get(reference).policies.get(reference.qualifier or "")
+        if policy is None:
+            raise _no_policy()
+        document = {"Version": "2012-10-17", "Id": "default", "Statement": policy.statements}
+        return {"Policy": orjson.dumps(document).decode(), "RevisionId": policy.revision}
+
+
+def _statement(reference: Reference, params: Mapping[str, Any]) -> dict[str, Any]:
+    conditions: dict[str, dict[str, str]] = {}
+    if "SourceAccount" in params:
+        conditions.setdefault("StringEquals", {})["AWS:SourceAccount"] = params["SourceAccount"]
+    if "SourceArn" in params:
+        conditions.setdefault("ArnLike", {})["AWS:SourceArn"] = params["SourceArn"]
+    if "PrincipalOrgID" in params:
+        conditions.setdefault("StringEquals", {})["aws:PrincipalOrgID"] = params["PrincipalOrgID"]
+    if "EventSourceToken" in params:
+        conditions.setdefault("StringEquals", {})["lambda:EventSourceToken"] = params["EventSourceToken"]
+    statement: dict[str, Any] = {
+        "Sid": params["StatementId"],
+        "Effect": "Allow",
+        "Principal": _principal(params["Principal"]),
+        "Action": params["Action"],
+        "Resource": reference.arn,
+    }
+    if conditions:
+        statement["Condition"] = conditions
+    return statement
+
+
+def _principal(given: str) -> str | dict[str, str]:
+    if given == "*":
+        return "*"
+    if re.fullmatch(r"\d{12}", given):
+        return {"AWS": f"arn:aws:iam::{given}:root"}
+    if given.startswith("arn:"):
+        return {"AWS": given}
+    if re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com", given):
+        return {"Service": given}
+    raise invalid(f"The provided principal was invalid. Please check the principal and try again: {given}")
+
+
+def _check_qualifier(function: Function, reference: Reference) -> None:
+    qualifier = reference.qualifier
+    if qualifier is not None and qualifier not in function.versions and qualifier not in function.aliases:
+        raise function_not_found(reference.arn)
+
+
+def _save(tx: Transaction, reference: Reference, statements: list[dict[str, Any]]) -> None:
+    key = reference.key
+    bindings = (key.account, key.region, key.name, reference.qualifier or "")
+    if not statements:
+        tx.execute("DELETE FROM policy WHERE account = ? AND region = ? AND name = ? AND qualifier = ?", bindings)
+        return
+    text = orjson.dumps(statements)
+    if len(text) > _LARGEST_POLICY:
+        raise AwsError(
+            "PolicyLengthExceededException", f"The final policy size ({len(text)}) is bigger than the limit (20480)."
+        )
+    tx.execute(
+        "INSERT INTO policy (account, region, name, qualifier, statements, revision) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET statements = excluded.statements, revision = excluded.revision",
+        (*bindings, text, str(uuid.uuid4())),
+    )
+
+
+def _no_policy() -> AwsError:
+    return AwsError(
+        "ResourceNotFoundException", "The resource you requested does not exist.", status=404, fields={"Type": "User"}
+    )

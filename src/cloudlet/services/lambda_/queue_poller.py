@@ -1,0 +1,149 @@
+"""SQS as an event source: long polling, batches, deletion of what the function is done with."""
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from cloudlet.core.errors import AwsError
+from cloudlet.services.lambda_.poller import LARGEST_BATCH, Poller, Surroundings
+
+_PER_CALL = 10
+_LONG_POLL = 20
+# How many batches are with the function at a time unless the mapping says otherwise.
+_CONCURRENCY = 10
+
+
+class QueuePoller(Poller):
+    def __init__(self, around: Surroundings, uuid: str, mapping: Mapping[str, Any]) -> None:
+        super().__init__(around, uuid, mapping)
+        _, _, _, _, account, name = self._source.split(":")
+        self._url = f"{around.cloud.settings.endpoint_url}/{account}/{name}"
+        self._batch_size: int = mapping["BatchSize"]
+        self._window: int = mapping.get("MaximumBatchingWindowInSeconds", 0)
+        most = mapping.get("ScalingConfig", {}).get("MaximumConcurrency") or _CONCURRENCY
+        self._room = asyncio.Semaphore(most)
+        self._batches: set[asyncio.Task[None]] = set()
+
+    async def _poll(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                await self._room.acquire()
+                messages: list[dict[str, Any]] = []
+                try:
+                    messages = await self._gather()
+                finally:
+                    if not messages:
+                        self._room.release()
+                if messages:
+                    task = asyncio.create_task(self._process(messages))
+                    self._batches.add(task)
+                    task.add_done_callback(self._batches.discard)
+        finally:
+            await asyncio.gather(*self._batches)
+
+    async def _gather(self) -> list[dict[str, Any]]:
+        """A batch: full, or with what came within the window after its first message."""
+        messages = await self._receive(_LONG_POLL, self._batch_size)
+        if not messages or not self._window:
+            return messages
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._window
+        size = sum(len(message["Body"]) for message in messages)
+        while len(messages) < self._batch_size and size < LARGEST_BATCH - (1 << 20) and not self._stopping.is_set():
+            left = end - loop.time()
+            if left <= 0:
+                break
+            more = await self._receive(min(_LONG_POLL, int(left)), self._batch_size - len(messages))
+            if not more:
+                await self._pause(min(left, 0.1) if left < 1 else 0)
+            messages += more
+            size += sum(len(message["Body"]) for message in more)
+        return messages
+
+    async def _receive(self, wait: int, most: int) -> list[dict[str, Any]]:
+        """Ends early, with nothing, when the poller is stopped."""
+        params = {
+            "QueueUrl": self._url,
+            "MaxNumberOfMessages": min(most, _PER_CALL),
+            "WaitTimeSeconds": wait,
+            "MessageSystemAttributeNames": ["All"],
+            "MessageAttributeNames": ["All"],
+        }
+        receiving = asyncio.create_task(self._call("sqs", "ReceiveMessage", params))
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait((receiving, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not receiving.done():
+                return []
+            return list((await receiving or {}).get("Messages", []))
+        finally:
+            receiving.cancel()
+            stopping.cancel()
+
+    async def _process(self, messages: list[dict[str, Any]]) -> None:
+        """What fails stays in the queue and comes again after its visibility timeout."""
+        try:
+            wanted = [message for message in messages if self._matches(_filtered_view(message))]
+            done = [message for message in messages if message not in wanted]
+            if wanted:
+                records = [self._record(message) for message in wanted]
+                attempt = await self._invoke(records)
+                if attempt.failed_items is not None:
+                    done += self._succeeded(wanted, attempt.failed_items)
+            await self._delete(done)
+        except AwsError as error:
+            self.result = f"PROBLEM: {error.message}"
+        finally:
+            self._room.release()
+
+    def _succeeded(self, messages: list[dict[str, Any]], failed: frozenset[str]) -> list[dict[str, Any]]:
+        if failed - {message["MessageId"] for message in messages}:
+            return []  # it speaks of messages that it did not get: nothing it says can be relied on
+        return [message for message in messages if message["MessageId"] not in failed]
+
+    async def _delete(self, messages: list[dict[str, Any]]) -> None:
+        for start in range(0, len(messages), _PER_CALL):
+            entries = [
+                {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
+                for index, message in enumerate(messages[start : start + _PER_CALL])
+            ]
+            await self._call("sqs", "DeleteMessageBatch", {"QueueUrl": self._url, "Entries": entries})
+
+    def _record(self, message: dict[str, Any]) -> dict[str, Any]:
+        record: dict[str, Any] = {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "body": message["Body"],
+            "attributes": message.get("Attributes", {}),
+            "messageAttributes": {
+                name: _attribute(value) for name, value in message.get("MessageAttributes", {}).items()
+            },
+            "md5OfBody": message["MD5OfBody"],
+            "eventSource": "aws:sqs",
+            "eventSourceARN": self._source,
+            "awsRegion": self._region,
+        }
+        if "MD5OfMessageAttributes" in message:
+            record["md5OfMessageAttributes"] = message["MD5OfMessageAttributes"]
+        return record
+
+
+def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {"stringListValues": [], "binaryListValues": [], "dataType": value["DataType"]}
+    if "StringValue" in value:
+        shown["stringValue"] = value["StringValue"]
+    if "BinaryValue" in value:
+        shown["binaryValue"] = base64.b64encode(value["BinaryValue"]).decode()
+    return shown
+
+
+def _filtered_view(message: Mapping[str, Any]) -> dict[str, Any]:
+    """What filters see: the record, with a body in JSON as its content."""
+    try:
+        body = orjson.loads(message["Body"])
+    except orjson.JSONDecodeError:
+        body = message["Body"]
+    return {"messageId": message["MessageId"], "body": body, "attributes": message.get("Attributes", {})}

@@ -1,0 +1,82 @@
+"""Operations on tags of functions and event source mappings."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from cloudlet.core.context import Call
+from cloudlet.core.errors import AwsError
+from cloudlet.core.service import operation
+from cloudlet.services.lambda_.base import LambdaBase
+from cloudlet.services.lambda_.catalog import loaded
+from cloudlet.services.lambda_.configuration import invalid
+from cloudlet.services.lambda_.names import parse_reference
+from cloudlet.store import Transaction
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import type_defs as t
+
+_MOST_TAGS = 50
+_MAPPING = ":event-source-mapping:"
+
+
+class TagOperations(LambdaBase):
+    @operation("TagResource")
+    async def tag_resource(self, call: Call, params: "t.TagResourceRequestTypeDef") -> None:
+        await self._change(call, params["Resource"], lambda tags: {**tags, **params["Tags"]})
+
+    @operation("UntagResource")
+    async def untag_resource(self, call: Call, params: "t.UntagResourceRequestTypeDef") -> None:
+        gone = set(params["TagKeys"])
+        await self._change(
+            call, params["Resource"], lambda tags: {name: value for name, value in tags.items() if name not in gone}
+        )
+
+    @operation("ListTags")
+    async def list_tags(self, call: Call, params: "t.ListTagsRequestTypeDef") -> dict[str, Any]:
+        arn = params["Resource"]
+        if _MAPPING in arn:
+            row = self.store.reader.one("SELECT tags FROM event_source_mapping WHERE uuid = ?", (arn.split(":")[-1],))
+            if row is None:
+                raise _no_mapping()
+            return {"Tags": orjson.loads(row[0])}
+        return {"Tags": self.catalog.get(parse_reference(call, arn)).tags}
+
+    async def _change(self, call: Call, arn: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+        if _MAPPING in arn:
+            await self.store.write(lambda tx: _change_mapping(tx, arn.split(":")[-1], change))
+            return
+        reference = parse_reference(call, arn)
+        key = reference.key
+        if reference.qualifier is not None:
+            raise invalid("Tags on function aliases and versions are not supported. Please specify a function ARN.")
+
+        def write(tx: Transaction) -> None:
+            tags = _checked(change(loaded(tx, reference).tags))
+            tx.execute(
+                "UPDATE function SET tags = ? WHERE account = ? AND region = ? AND name = ?",
+                (orjson.dumps(tags), key.account, key.region, key.name),
+            )
+
+        await self.catalog.change(key, write)
+
+
+def _change_mapping(tx: Transaction, uuid: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+    row = tx.one("SELECT tags FROM event_source_mapping WHERE uuid = ?", (uuid,))
+    if row is None:
+        raise _no_mapping()
+    tags = _checked(change(orjson.loads(row[0])))
+    tx.execute("UPDATE event_source_mapping SET tags = ? WHERE uuid = ?", (orjson.dumps(tags), uuid))
+
+
+def _checked(tags: dict[str, str]) -> dict[str, str]:
+    if len(tags) > _MOST_TAGS:
+        raise invalid(f"Too many tags: a resource may have {_MOST_TAGS}.")
+    return tags
+
+
+def _no_mapping() -> AwsError:
+    return AwsError(
+        "ResourceNotFoundException", "The resource you requested does not exist.", status=404, fields={"Type": "User"}
+    )
