@@ -1,0 +1,166 @@
+"""What all S3 operations stand on: the data, the bucket and object that a call is about, and who may touch them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cloudlet.core.context import Call
+from cloudlet.core.service import Service
+from cloudlet.services.s3 import acl, public_access
+from cloudlet.services.s3.bodies import Bodies, Stored
+from cloudlet.services.s3.buckets import Bucket, Buckets
+from cloudlet.services.s3.condition_keys import condition_keys
+from cloudlet.services.s3.errors import s3_error
+from cloudlet.services.s3.notifications import Notifier
+from cloudlet.services.s3.objects import (
+    ObjectVersion,
+    blobs_in_use,
+    live_object,
+    object_version,
+)
+from cloudlet.store import BlobFiles, Outbox, Store
+
+# Operations on what exists already under a key: there the object's owner counts, not the bucket's.
+_ON_OBJECTS = frozenset(
+    {
+        "GetObject",
+        "HeadObject",
+        "GetObjectAttributes",
+        "GetObjectAcl",
+        "PutObjectAcl",
+        "GetObjectTagging",
+        "PutObjectTagging",
+        "DeleteObjectTagging",
+    }
+)
+# The actions that reading or changing a certain version needs instead of the operation's own.
+_VERSION_ACTIONS = {
+    "GetObject": "GetObjectVersion",
+    "HeadObject": "GetObjectVersion",
+    "GetObjectAttributes": "GetObjectVersion",
+    "GetObjectAcl": "GetObjectVersionAcl",
+    "PutObjectAcl": "PutObjectVersionAcl",
+    "GetObjectTagging": "GetObjectVersionTagging",
+    "PutObjectTagging": "PutObjectVersionTagging",
+    "DeleteObjectTagging": "DeleteObjectVersionTagging",
+    "DeleteObject": "DeleteObjectVersion",
+}
+
+
+class S3Base(Service):
+    apis = ("s3",)
+    store: Store
+    buckets: Buckets
+    bodies: Bodies
+    notifier: Notifier
+
+    async def start(self) -> None:
+        data = self.cloud.settings.data
+        self.store = Store(data / "s3.db", Path(__file__).with_name("schema.sql"))
+        self.buckets = Buckets(self.store)
+        blobs = BlobFiles(data / "s3")
+        blobs.collect(blobs_in_use(self.store.reader))
+        self.bodies = Bodies(blobs)
+        self.notifier = Notifier(self.cloud)
+        self.notifier.outbox = Outbox(self.store, self.cloud.clock, self.notifier.deliver)
+
+    async def recover(self) -> None:
+        self.notifier.outbox.start()
+
+    async def stop(self) -> None:
+        await self.notifier.outbox.stop()
+        self.store.close()
+
+    def has_bucket(self, name: str) -> bool:
+        return self.buckets.find(name) is not None
+
+    def resource(self, call: Call, params: Mapping[str, Any]) -> str | None:
+        """ARNs of S3 name no account: whose resource it is, is put into the call."""
+        name = params.get("Bucket")
+        if name is None:
+            return None
+        if call.operation == "CreateBucket":
+            return f"arn:aws:s3:::{name}"
+        bucket = self.buckets.get(name)
+        call.account = bucket.account
+        key = params.get("Key")
+        if key is None:
+            return bucket.arn
+        if bucket.acls_enabled and call.operation in _ON_OBJECTS:
+            found = self._object_of(bucket, params)
+            if found is not None:
+                call.account = found.owner
+        if "VersionId" in params:
+            call.operation = _VERSION_ACTIONS.get(call.operation, call.operation)
+        return f"{bucket.arn}/{key}"
+
+    def resource_policy(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The bucket's policy, and what ACLs allow to the caller said as a statement."""
+        bucket = self.buckets.find(params.get("Bucket", ""))
+        if bucket is None:
+            return None
+        policy = bucket.settings.get("policy")
+        if policy is not None and bucket.blocks("RestrictPublicBuckets") and public_access.is_public(policy):
+            outside = call.principal.kind != "service" and call.principal.account != bucket.account
+            policy = None if outside else policy
+        if bucket.acls_enabled and self._acl_allows(call, bucket, params):
+            statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}
+            stated = policy["Statement"] if policy is not None else []
+            others = stated if isinstance(stated, list) else [stated]
+            return {"Version": "2012-10-17", "Statement": [*others, statement]}
+        return policy
+
+    def condition_keys(self, call: Call, params: Mapping[str, Any]) -> dict[str, str]:
+        bucket = self.buckets.find(params.get("Bucket", ""))
+        existing = self._object_of(bucket, params) if bucket is not None and "Key" in params else None
+        return condition_keys(call, params, existing.stored_tags() if existing is not None else {})
+
+    def bucket_of(self, params: Mapping[str, Any]) -> Bucket:
+        """The bucket of an input. Raises NoSuchBucket, or AccessDenied if its owner is not the expected one."""
+        bucket = self.buckets.get(params["Bucket"])
+        expected = params.get("ExpectedBucketOwner")
+        if expected is not None and expected != bucket.account:
+            raise s3_error("AccessDenied")
+        return bucket
+
+    def demand(self, call: Call, operation: str, params: Mapping[str, Any]) -> None:
+        """Raises AccessDenied unless the caller may do this as well: what an operation needs beside its own action."""
+        other = replace(call, operation=operation, account=call.principal.account, condition_keys={})
+        resource = self.resource(other, params)
+        principal = call.principal
+        if principal.kind != "root" or principal.account != other.account:
+            other.condition_keys = self.condition_keys(other, params)
+            self.cloud.authoriser.authorise(other, resource, self.resource_policy(other, params))
+
+    def stored_body(self, version: ObjectVersion) -> Stored:
+        """Where the body of a version is. To be called before the first await after the row was read."""
+        if version.upload is not None:
+            rows = self.store.reader.rows(
+                "SELECT blob, size FROM parts WHERE upload = ? ORDER BY number", (version.upload,)
+            )
+            return Stored(None, tuple((blob, size) for blob, size in rows))
+        if version.blob is not None:
+            return Stored(None, ((version.blob, version.size),))
+        return Stored(version.content or b"")
+
+    def _object_of(self, bucket: Bucket, params: Mapping[str, Any]) -> ObjectVersion | None:
+        key, version = params["Key"], params.get("VersionId")
+        if version is None:
+            return live_object(self.store.reader, bucket, key)
+        return object_version(self.store.reader, bucket, key, version)
+
+    def _acl_allows(self, call: Call, bucket: Bucket, params: Mapping[str, Any]) -> bool:
+        grants = bucket.settings.get("acl") or [acl.owner_grant(bucket.account)]
+        if self._granted(grants, call, bucket, on_object=False):
+            return True
+        if "Key" not in params:
+            return False
+        found = self._object_of(bucket, params)
+        if found is None:
+            return False
+        return self._granted(found.stored_grants() or [acl.owner_grant(found.owner)], call, bucket, on_object=True)
+
+    def _granted(self, grants: list[acl.Grant], call: Call, bucket: Bucket, *, on_object: bool) -> bool:
+        counted = acl.without_public(grants) if bucket.blocks("IgnorePublicAcls") else grants
+        return acl.allows(counted, call.principal, call.operation, on_object=on_object)
