@@ -121,6 +121,12 @@ class RestXmlProtocol(RestProtocol):
             fields={"ArgumentName": name, "ArgumentValue": text},
         )
 
+    def render(self, operation: OperationModel, output: Params | None, request_id: str) -> HttpResponse:
+        response = super().render(operation, output, request_id)
+        if output is not None and "ContentRange" in output:
+            response.status = 206
+        return response
+
     def render_error(
         self, error: AwsError, operation: OperationModel | None, request_id: str, request: HttpRequest
     ) -> HttpResponse:
