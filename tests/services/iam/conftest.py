@@ -1,5 +1,6 @@
 """IAM and STS in this process, on a clock that the tests move."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from cloudlet.core.clock import ManualClock
 from cloudlet.core.context import FIRST_ACCOUNT, Principal
+from cloudlet.core.errors import AwsError
 from cloudlet.core.service import Cloud
 from cloudlet.core.settings import Settings
 from cloudlet.services.iam import IAM
@@ -34,9 +36,36 @@ class Access:
         user = (await self.call("CreateUser", UserName=name))["User"]
         return Principal("user", FIRST_ACCOUNT, user["Arn"], user["UserId"], policies_of=user["Arn"])
 
+    async def refusal(self, operation: str, **params: Any) -> AwsError:
+        """The error that the call ends with."""
+        with pytest.raises(AwsError) as raised:
+            await self.call(operation, **params)
+        return raised.value
+
     async def restart(self) -> None:
         await self.iam.stop()
         await self.iam.start()
+
+
+class Documents:
+    """Builds policies."""
+
+    @staticmethod
+    def allow(*actions: str, resource: str = "*") -> str:
+        """An identity policy."""
+        statement = {"Effect": "Allow", "Action": list(actions), "Resource": resource}
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    @staticmethod
+    def trust(principal: Any, **more: Any) -> str:
+        """A trust policy: the principal may assume the role."""
+        statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **more}
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@pytest.fixture
+def policy() -> Documents:
+    return Documents()
 
 
 @pytest.fixture
