@@ -29,7 +29,7 @@ class WebServer(ThreadingHTTPServer):
 
 
 class _Inbox(BaseHTTPRequestHandler):
-    server: WebServer
+    server: WebServer  # pyright: ignore[reportIncompatibleVariableOverride] - it is made by no other
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

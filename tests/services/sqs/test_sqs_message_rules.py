@@ -303,3 +303,14 @@ async def test_receipts_survive_a_restart(sqs: Any) -> None:
     await sqs("DeleteMessage", QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     found = (await sqs("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"]))["Attributes"]
     assert found["ApproximateNumberOfMessagesNotVisible"] == "0"
+
+
+async def test_a_message_is_invisible_for_twelve_hours_at_most(sqs: Any, clock: Any) -> None:
+    url = await sqs.queue("orders", VisibilityTimeout="43200")
+    await sqs.send(url, "one")
+    (message,) = await sqs.receive(url)
+    clock.advance(3600)
+    change = {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}
+    with pytest.raises(AwsError, match="beyond the limit"):
+        await sqs("ChangeMessageVisibility", **change, VisibilityTimeout=43_200)
+    await sqs("ChangeMessageVisibility", **change, VisibilityTimeout=43_200 - 3600)

@@ -39,6 +39,10 @@ class SnsBase(Service):
     async def recover(self) -> None:
         self.outbox.start()
 
+    async def drain(self) -> None:
+        """What is not delivered yet stays in the outbox for the next start."""
+        await self.outbox.stop()
+
     async def stop(self) -> None:
         await self.outbox.stop()
         await self._deliverer.close()

@@ -56,7 +56,7 @@ def read_message(params: Mapping[str, Any], topic: Topic | None) -> Message:
     if subject is not None:
         _check_subject(subject)
     attributes: Attributes = params.get("MessageAttributes") or {}
-    size = len(body.encode()) + check_attributes(attributes)
+    size = _utf8_size(body) + check_attributes(attributes)
     if topic is not None and size > topic.maximum_size:
         raise invalid_parameter("Message too long")
     return Message(
@@ -123,7 +123,18 @@ def _structured(structure: str | None, body: str) -> bool:
         raise invalid_parameter("Message Structure - JSON message body failed to parse")
     if not isinstance(bodies.get("default"), str):
         raise invalid_parameter("Message Structure - No default entry in JSON message body")
+    for text in bodies.values():
+        if isinstance(text, str):
+            _utf8_size(text)
     return True
+
+
+def _utf8_size(text: str) -> int:
+    """In bytes. Half a surrogate pair, which JSON's escapes can smuggle in, is no text."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise invalid_parameter("Message Reason: it is not valid UTF-8") from None
 
 
 def _check_subject(subject: str) -> None:

@@ -92,7 +92,7 @@ def create_topic(tx: Transaction, arn: Arn, given: Mapping[str, str], tags: Mapp
     fifo = given.get("FifoTopic", "false").lower() == "true"
     if not (_FIFO_NAME if fifo else _NAME).fullmatch(arn.resource):
         raise invalid_parameter("Topic Name")
-    attributes = {name: _check(name, value, fifo) for name, value in given.items()}
+    attributes = {name: _check(name, value, fifo) for name, value in given.items() if name != "FifoTopic" or fifo}
     row = _row(tx, str(arn))
     if row is not None:
         existing = Topic.of_row(row)

@@ -9,6 +9,7 @@ from typing import Any
 from cloudlet.core.context import Call
 from cloudlet.core.service import Service
 from cloudlet.services.sqs.errors import receipt_handle_is_invalid
+from cloudlet.services.sqs.mover import Mover
 from cloudlet.services.sqs.queues import Queue, QueueAddress, Queues
 from cloudlet.services.sqs.receipts import Receipt, unseal
 from cloudlet.services.sqs.retention import Retention
@@ -22,6 +23,7 @@ class SqsBase(Service):
     apis = ("sqs",)
     store: Store
     queues: Queues
+    mover: Mover
     receipt_key: bytes
     draining = False
 
@@ -31,6 +33,8 @@ class SqsBase(Service):
         self.receipt_key = await self.store.write(_receipt_key)
         self._retention = Retention(self.store, self.queues, self.cloud.clock)
         self._retention.start()
+        self.mover = Mover(self.store, self.queues, self.cloud.signals, self.cloud.clock)
+        self.mover.start()
 
     async def drain(self) -> None:
         """Answers the receivers that wait; nobody else would before their time is over."""
@@ -38,6 +42,7 @@ class SqsBase(Service):
         self.cloud.signals.notify(DRAINING)
 
     async def stop(self) -> None:
+        await self.mover.stop()
         await self._retention.stop()
         self.store.close()
 

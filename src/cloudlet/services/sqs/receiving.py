@@ -100,13 +100,16 @@ def delete(tx: Transaction, queue: Queue, receipt: Receipt, handle: str, now: in
 def change_visibility(tx: Transaction, queue: Queue, receipt: Receipt, handle: str, timeout: int, now: int) -> None:
     """Makes a message in flight visible again in `timeout` milliseconds from now."""
     row = tx.one(
-        "SELECT visible, receives, first_received FROM message WHERE id = ? AND queue = ?", (receipt.message, queue.id)
+        "SELECT visible, receives, received FROM message WHERE id = ? AND queue = ?", (receipt.message, queue.id)
     )
     if row is None:
         reason = "Message does not exist or is not available for visibility timeout change."
         raise invalid_value("ReceiptHandle", handle, reason)
     if row[0] <= now or row[1] != receipt.number:
         raise _not_in_flight(queue, handle)
+    if now + timeout > row[2] + LONGEST_INVISIBLE:
+        reason = f"Total VisibilityTimeout for the message is beyond the limit [{LONGEST_INVISIBLE // 1000} seconds]"
+        raise invalid_value("VisibilityTimeout", timeout // 1000, reason)
     tx.execute("UPDATE message SET visible = ? WHERE id = ?", (now + timeout, receipt.message))
 
 
@@ -145,8 +148,8 @@ def _worn_out(
 
 def _take(tx: Transaction, rows: list[tuple[Any, ...]], now: int, timeout: int, taken: list[Message]) -> None:
     tx.many(
-        "UPDATE message SET visible = ?, receives = receives + 1, first_received = coalesce(first_received, ?)"
-        " WHERE id = ?",
+        "UPDATE message SET visible = ?1, receives = receives + 1, received = ?2,"
+        " first_received = coalesce(first_received, ?2) WHERE id = ?3",
         [(now + timeout, now, row[0]) for row in rows],
     )
     taken += [_received(row, now) for row in rows]

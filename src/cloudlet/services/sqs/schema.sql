@@ -24,6 +24,7 @@ CREATE TABLE message (
     receives INTEGER NOT NULL DEFAULT 0, -- from this queue; the number within the newest receipt handle
     earlier_receives INTEGER NOT NULL DEFAULT 0, -- from the queues that it was moved from
     first_received INTEGER,
+    received INTEGER,                    -- the newest receive
     group_id TEXT,
     deduplication_id TEXT,
     sequence INTEGER,                    -- of a FIFO queue
@@ -44,3 +45,18 @@ CREATE TABLE deduplication (
 ) WITHOUT ROWID;
 CREATE INDEX deduplication_age ON deduplication (sent);
 CREATE TABLE receipt_key (key BLOB NOT NULL);
+-- StartMessageMoveTask: dead letters on their way back.
+CREATE TABLE move_task (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    handle TEXT NOT NULL UNIQUE,
+    source INTEGER NOT NULL REFERENCES queue ON DELETE CASCADE,
+    destination TEXT,                    -- ARN; NULL for each message's own source
+    rate INTEGER,                        -- messages a second, NULL for as fast as possible
+    started INTEGER NOT NULL,
+    status TEXT NOT NULL,                -- RUNNING, COMPLETED, CANCELLED or FAILED
+    last_message INTEGER NOT NULL,       -- what came into the queue later stays
+    to_move INTEGER NOT NULL,
+    moved INTEGER NOT NULL DEFAULT 0,
+    failure TEXT
+);
+CREATE INDEX move_task_source ON move_task (source, id);
