@@ -12,7 +12,7 @@ import orjson
 
 from cloudlet.core.clock import Clock
 from cloudlet.runtime.function import FunctionVersion, Invocation, Outcome
-from cloudlet.runtime.memory import Cgroups, anonymous_memory
+from cloudlet.runtime.memory import Cgroups, anonymous_memory, children
 from cloudlet.runtime.output import Output, WriteLog
 from cloudlet.runtime.platform_lines import TIMEOUT, Report
 from cloudlet.runtime.runtime_api import FunctionError, InitError, RuntimeApi
@@ -21,6 +21,7 @@ from cloudlet.runtime.sandbox import Bubblewrap, Confined, Unconfined
 # Loading the function may take this long before its own timeout begins to count.
 _INIT_SECONDS = 10.0
 _WATCH_SECONDS = 0.05
+_END_SECONDS = 2.0
 _SIGNALS = {
     signal.SIGKILL: "killed",
     signal.SIGSEGV: "segmentation fault",
@@ -111,7 +112,7 @@ class ExecutionEnvironment:
         self.ended = True
         self._kill()
         if self._exit is not None:
-            await self._exit
+            await self._await_end(self._exit)
         self._api.close()
         self._output.close()
         if self._cgroup is not None:
@@ -191,11 +192,20 @@ class ExecutionEnvironment:
         return used
 
     def _kill(self) -> None:
-        """The whole of it: bubblewrap takes its sandbox along, and a plain process leads a group of its own."""
+        """Ends the first process inside the sandbox, and with it all others; bubblewrap sees that and ends too."""
         self.ended = True
         if self._process is not None and self._process.returncode is None:
+            for child in children(self._process.pid) or [self._process.pid]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+
+    async def _await_end(self, process_exit: asyncio.Task[None]) -> None:
+        """What has not ended by itself soon is killed with its whole group."""
+        done, _ = await asyncio.wait((process_exit,), timeout=_END_SECONDS)
+        if not done and self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+            await process_exit
 
 
 def _timed_out(function: FunctionVersion) -> str:

@@ -46,10 +46,11 @@ class Cgroups:
             group.rmdir()
 
     def sweep(self) -> None:
-        """Removes empty cgroups, those of earlier runs among them."""
+        """Removes the cgroups of this process and of processes that are no more."""
         if self._root is not None:
             for group in self._root.iterdir():
-                if group.is_dir():
+                owner = group.name.partition("-")[0]
+                if group.is_dir() and (owner == self._prefix or not Path("/proc", owner).exists()):
                     self.remove(group)
 
 
@@ -62,10 +63,18 @@ def anonymous_memory(pid: int) -> int:
         try:
             resident, shared = (process / "statm").read_text().split()[1:3]
             total += (int(resident) - int(shared)) * _PAGE
-            waiting += map(int, (process / "task" / process.name / "children").read_text().split())
         except (FileNotFoundError, ProcessLookupError):
             continue
+        waiting += children(int(process.name))
     return total
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that have not ended."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def _prepare() -> Path | None:
