@@ -1,8 +1,8 @@
 """Services, their operations, and the call by which they reach each other."""
 
 import inspect
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar
 
 from cloudlet.core.access import Authoriser, CredentialStore
@@ -75,6 +75,11 @@ class Service:
         """The policy document attached to that resource, if it has one."""
         return None
 
+    def counts_as(self, call: Call, params: Params) -> Iterable[tuple[str, Params]]:
+        """The operations, with their inputs, that must all be allowed: the call itself, unless it stands for others
+        (a transaction for each of its items)."""
+        return ((call.operation, params),)
+
     def condition_keys(self, call: Call, params: Params) -> dict[str, str]:
         """What policies' conditions can refer to beside AWS's global keys (`{"s3:prefix": "logs/"}`)."""
         return {}
@@ -129,18 +134,24 @@ class Cloud:
         return found
 
     async def dispatch(self, found: Operation, call: Call, params: Params) -> Any:
-        """Authorises and runs an operation whose input is valid: the one way into a service.
+        """Authorises and runs an operation whose input is valid: the one way into a service."""
+        service = found.service
+        for name, asked in service.counts_as(call, params):
+            self.authorise(service, call if name == call.operation else replace(call, operation=name), asked)
+        return await found.handler(call, params)
+
+    def authorise(self, service: Service, call: Call, params: Params) -> None:
+        """Raises AccessDenied unless the caller may do this.
 
         An ARN of another account makes it a call on that account's resources, which its policy must allow.
         """
-        service, principal = found.service, call.principal
+        principal = call.principal
         resource = service.resource(call, params)
         if resource is not None:
             call.account = _owner(resource) or call.account
         if principal.kind != "root" or principal.account != call.account:
             call.condition_keys = service.condition_keys(call, params)
             self.authoriser.authorise(call, resource, service.resource_policy(call, params))
-        return await found.handler(call, params)
 
     async def call(
         self,
