@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cloudlet.cli.connection import Connection
+from cloudlet.cli.errors import code
 
 # What `status` counts: the word, the service, the paginated operation, the member that lists.
 _COUNTED = (
@@ -94,6 +95,6 @@ def _names(connection: Connection, service: str, operation: str, member: str, na
     try:
         found = [name(entry) for page in client.get_paginator(operation).paginate() for entry in page.get(member, [])]
     except ClientError as error:
-        return Text(str(error), style="red")
+        return Text(f"not available: {code(error)}", style="red")
     rest = [f"and {len(found) - _NAMES_SHOWN} more"] if len(found) > _NAMES_SHOWN else []
     return Text(", ".join(sorted(found)[:_NAMES_SHOWN] + rest) or "none")

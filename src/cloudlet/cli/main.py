@@ -192,7 +192,10 @@ def list_accounts(data: Data = None) -> None:
 def _console() -> "Console":
     from rich.console import Console
 
-    return Console()
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200  # files and pipes have no edge at which lines should break
+    return console
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ def progress(console: Console) -> Progress:
 
 
 class Lines(Progress):
+    """A line for each step, but for those that only say that another step has really begun."""
+
     def __init__(self, console: Console) -> None:
         self._console = console
 
@@ -37,13 +39,15 @@ class Lines(Progress):
         pass
 
     def show(self, event: Event) -> None:
+        if event.get("ResourceStatusReason") == "Resource creation Initiated":
+            return
         line = f"{event['ResourceStatus']:<28} {event['LogicalResourceId']} ({event['ResourceType']})"
         reason = event.get("ResourceStatusReason")
         self._console.print(f"{line}: {reason}" if reason else line, markup=False, highlight=False, soft_wrap=True)
 
 
 class LiveTable(Progress):
-    """One row per resource, in the order in which their work began."""
+    """One row per resource, in the order in which their work began. Reasons of failures are told at the end."""
 
     def __init__(self, console: Console) -> None:
         self._started = time.monotonic()
@@ -58,17 +62,13 @@ class LiveTable(Progress):
         self._live.stop()
 
     def show(self, event: Event) -> None:
-        # A cancelled resource is not what went wrong: the reason that was there first stays.
-        before = self._rows.get(event["LogicalResourceId"], {})
-        reason = event.get("ResourceStatusReason") or before.get("ResourceStatusReason")
-        self._rows[event["LogicalResourceId"]] = {**event, "ResourceStatusReason": reason}
+        self._rows[event["LogicalResourceId"]] = event
 
     def _table(self) -> Table:
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
         for event in self._rows.values():
-            reason = Text(event["ResourceStatusReason"] or "", style="red", overflow="fold")
             name = Text(event["LogicalResourceId"], style="bold")
-            table.add_row(_status(event["ResourceStatus"]), name, Text(event["ResourceType"], style="dim"), reason)
+            table.add_row(_status(event["ResourceStatus"]), name, Text(event["ResourceType"], style="dim"))
         table.caption = f"{time.monotonic() - self._started:.1f} s"
         table.caption_justify = "left"
         return table

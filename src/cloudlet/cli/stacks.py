@@ -8,7 +8,6 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from cloudlet.cli.artifacts import Artifacts
@@ -217,11 +216,10 @@ def _print_outputs(stack: dict[str, Any], console: Console) -> None:
     outputs = stack.get("Outputs", [])
     if not outputs:
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    width = max(len(output["OutputKey"]) for output in outputs)
     for output in sorted(outputs, key=lambda output: output["OutputKey"]):
-        value = Text(output["OutputValue"], style="cyan", overflow="fold")
-        table.add_row(Text(output["OutputKey"], style="bold"), value, Text(output.get("Description", ""), style="dim"))
-    console.print(table)
+        line = Text.assemble((output["OutputKey"].ljust(width + 2), "bold"), (output["OutputValue"], "cyan"))
+        console.print(line, soft_wrap=True)  # so that nothing breaks what somebody copies
 
 
 def _empty(s3: Any, bucket: str) -> int:
