@@ -1,9 +1,11 @@
 """SNS through boto3 against a running server: a web server subscribes, mails arrive, nothing is lost by kill -9."""
 
+import io
 import json
 import queue
 import re
 import threading
+import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -165,3 +167,67 @@ def test_what_was_published_survives_kill_9(own_server: Any) -> None:
         for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=20)["Messages"]:
             received.add(message["Body"])
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+
+SHOW_EVENT = """
+import boto3, json, os
+def handler(event, context):
+    boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody=json.dumps(event))
+"""
+
+
+def make_function(server: Any, name: str, source: str, **environment: str) -> str:
+    """A Python function that may do anything with queues; its ARN."""
+    iam, trust = server.client("iam"), {"Service": "lambda.amazonaws.com"}
+    statement = {"Effect": "Allow", "Principal": trust, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    allowed = {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.put_role_policy(RoleName=name, PolicyName="queues", PolicyDocument=policy)
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("app.py", source)
+    functions = server.client("lambda")
+    made = functions.create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role=role,
+        Handler="app.handler",
+        Timeout=30,
+        Code={"ZipFile": package.getvalue()},
+        Environment={"Variables": environment},
+    )
+    functions.get_waiter("function_active_v2").wait(FunctionName=name)
+    return made["FunctionArn"]
+
+
+def test_a_function_gets_the_message_as_an_event(sns: Any, server: Any) -> None:
+    topic = sns.create_topic(Name="functions")["TopicArn"]
+    url = server.client("sqs").create_queue(QueueName="events")["QueueUrl"]
+    function = make_function(server, "show-event", SHOW_EVENT, QUEUE=url)
+    permission = {"Action": "lambda:InvokeFunction", "Principal": "sns.amazonaws.com", "SourceArn": topic}
+    server.client("lambda").add_permission(FunctionName="show-event", StatementId="sns", **permission)
+    subscription = sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)["SubscriptionArn"]
+    attributes = {"kind": {"DataType": "String", "StringValue": "alert"}}
+    sent = sns.publish(TopicArn=topic, Message="out of stock", MessageAttributes=attributes)
+    sqs = server.client("sqs")
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+    (record,) = json.loads(message["Body"])["Records"]
+    assert (record["EventSource"], record["EventVersion"]) == ("aws:sns", "1.0")
+    assert record["EventSubscriptionArn"] == subscription
+    body = record["Sns"]
+    assert (body["Message"], body["MessageId"], body["Subject"]) == ("out of stock", sent["MessageId"], None)
+    assert body["MessageAttributes"] == {"kind": {"Type": "String", "Value": "alert"}}
+    assert {"SigningCertUrl", "UnsubscribeUrl", "Signature", "SignatureVersion", "Timestamp"} <= body.keys()
+
+
+def test_a_function_that_does_not_allow_the_topic_is_not_invoked(sns: Any, server: Any) -> None:
+    topic = sns.create_topic(Name="forbidden")["TopicArn"]
+    url, dead = make_queue(server, "dead", topic)
+    function = make_function(server, "closed", "def handler(event, context): ...")
+    redrive = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": dead})}
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function, Attributes=redrive)
+    sns.publish(TopicArn=topic, Message="let me in")
+    (message,) = server.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+    assert json.loads(message["Body"])["Message"] == "let me in"
