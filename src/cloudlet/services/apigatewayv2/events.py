@@ -14,6 +14,8 @@ from cloudlet.core.http import HttpRequest, HttpResponse
 from cloudlet.services.apigatewayv2.matching import Match
 
 _TEXT_TYPES = ("application/json", "application/javascript", "application/xml")
+# What belongs to the connection with the client and means nothing behind it.
+_CONNECTION = frozenset(("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"))
 _TIME = "%d/%b/%Y:%H:%M:%S +0000"
 
 
@@ -45,7 +47,7 @@ def event(incoming: Incoming, version: str) -> dict[str, Any]:
 
 def _event_2(incoming: Incoming) -> dict[str, Any]:
     request = incoming.request
-    headers = {name: value for name, value in request.headers.items() if name != "cookie"}
+    headers = {name: value for name, value in _passed_on(incoming).items() if name != "cookie"}
     cookies = [each.strip() for each in request.headers.get("cookie", "").split(";") if each.strip()]
     body, is_base64 = _body(incoming)
     path = unquote(incoming.path)
@@ -89,7 +91,7 @@ def _event_2(incoming: Incoming) -> dict[str, Any]:
 
 def _event_1(incoming: Incoming) -> dict[str, Any]:
     request = incoming.request
-    headers = dict(request.headers)
+    headers = _passed_on(incoming)
     query = _query(request.query)
     body, is_base64 = _body(incoming)
     path = unquote(incoming.path)
@@ -145,6 +147,24 @@ def _context_1(incoming: Incoming, headers: Mapping[str, str], path: str) -> dic
         "resourcePath": incoming.match.path,
         "stage": incoming.stage,
     }
+
+
+def _passed_on(incoming: Incoming) -> dict[str, str]:
+    """The request's headers without those of the connection, and with those that a gateway adds."""
+    request = incoming.request
+    headers = {name: value for name, value in request.headers.items() if name not in _CONNECTION}
+    _, _, port = request.host.rpartition(":")
+    earlier = headers.get("x-forwarded-for")
+    headers["content-length"] = str(len(incoming.body))
+    headers["x-amzn-trace-id"] = headers.get("x-amzn-trace-id") or _trace_id(incoming)
+    headers["x-forwarded-for"] = request.client if earlier is None else f"{earlier}, {request.client}"
+    headers["x-forwarded-port"] = port if port.isdigit() else "80"
+    headers["x-forwarded-proto"] = request.scheme
+    return headers
+
+
+def _trace_id(incoming: Incoming) -> str:
+    return f"Root=1-{int(incoming.time):08x}-{incoming.request_id.replace('-', '')[:24]}"
 
 
 def _query(query: str) -> dict[str, list[str]]:

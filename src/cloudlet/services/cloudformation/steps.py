@@ -169,7 +169,8 @@ class Steps:
             if physical_id is not None:
                 await kind.delete(context, physical_id, resource.properties)
         except AwsError as error:
-            if not is_missing(error):
+            # What the service has no operation for, it cannot have either.
+            if not is_missing(error) and not (error.status == 501 and resource.physical_id is None):
                 await self._record(None, resource, "DELETE_FAILED", _reason(error), keep_row=forget is None)
                 return False
         await self._record(None, resource, "DELETE_COMPLETE", None, keep_row=forget is None, also=forget)
