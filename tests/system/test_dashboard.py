@@ -1,8 +1,6 @@
 """The dashboard as people use it, in headless Chromium."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,16 +22,10 @@ FLAGS = [
 
 
 @pytest.fixture(scope="module")
-def url(server: Any) -> str:
+def url(server: Any, cloudlet: Any) -> str:
     """The address of a dashboard that nobody has uploaded anything to."""
-    key = server.session().get_credentials()
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-        "CLOUDLET_ROOT_ACCESS_KEY_ID": key.access_key,
-        "CLOUDLET_ROOT_SECRET_ACCESS_KEY": key.secret_key,
-    }
-    command = [sys.executable, "-m", "cloudlet.cli.main", "deploy", str(APPLICATION), "--data", str(server.data)]
-    subprocess.run(command, env=environment, timeout=110, check=True)
+    deployed = cloudlet("deploy", str(APPLICATION))
+    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
     stack = server.client("cloudformation").describe_stacks(StackName="inventory")["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     return outputs["DashboardUrl"]

@@ -1,9 +1,6 @@
 """The flagship application, deployed by the command line and used as shops use it."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -27,21 +24,6 @@ def eventually(found: Callable[[], Value | None], seconds: float = 60) -> Value:
             return value
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
-
-
-def cloudlet(server: Any, *arguments: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs a command as somebody at a terminal of this machine would."""
-    key = server.session().get_credentials()
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-        "CLOUDLET_DATA": str(server.data),
-        "CLOUDLET_ROOT_ACCESS_KEY_ID": key.access_key,
-        "CLOUDLET_ROOT_SECRET_ACCESS_KEY": key.secret_key,
-    }
-    command = [sys.executable, "-m", "cloudlet.cli.main", *arguments]
-    return subprocess.run(
-        command, env=environment, input=input, capture_output=True, text=True, timeout=110, check=False
-    )
 
 
 class Application:
@@ -111,14 +93,14 @@ class Application:
 
 
 @pytest.fixture(scope="module")
-def application(server: Any) -> Application:
-    deployed = cloudlet(server, "deploy", str(APPLICATION))
+def application(server: Any, cloudlet: Any) -> Application:
+    deployed = cloudlet("deploy", str(APPLICATION))
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
     return Application(server)
 
 
-def test_deploying_again_changes_nothing(server: Any, application: Application):
-    again = cloudlet(server, "deploy", str(APPLICATION))
+def test_deploying_again_changes_nothing(cloudlet: Any, application: Application):
+    again = cloudlet("deploy", str(APPLICATION))
     assert again.returncode == 0, again.stderr
     assert "nothing to change" in again.stdout
     assert application.url in again.stdout.replace("\n", "")
@@ -238,27 +220,27 @@ def test_an_upload_is_signed_for_its_name_and_size(application: Application):
     assert eventually(lambda: application.upload_of("kiel.csv"))["loaded"] == 1
 
 
-def test_functions_are_invoked_and_their_logs_read(server: Any, application: Application):
-    invoked = cloudlet(server, "invoke", "LoadInventory", "--event", "-", "--log", input='{"Records": []}')
+def test_functions_are_invoked_and_their_logs_read(cloudlet: Any, application: Application):
+    invoked = cloudlet("invoke", "LoadInventory", "--event", "-", "--log", input='{"Records": []}')
     assert (invoked.returncode, invoked.stdout.strip()) == (0, "null")
     assert "REPORT RequestId" in invoked.stderr
     lines = eventually(
-        lambda: logs if "berlin.csv: 6 rows" in (logs := cloudlet(server, "logs", "LoadInventory").stdout) else None
+        lambda: logs if "berlin.csv: 6 rows" in (logs := cloudlet("logs", "LoadInventory").stdout) else None
     )
     assert "START RequestId" in lines
-    unknown = cloudlet(server, "invoke", "nobody")
+    unknown = cloudlet("invoke", "nobody")
     assert unknown.returncode == 1
     assert "There is no function nobody. There are: inventory-check-stock" in unknown.stderr
 
 
-def test_status_shows_what_runs_here(server: Any, application: Application):
-    shown = cloudlet(server, "status").stdout
+def test_status_shows_what_runs_here(cloudlet: Any, application: Application):
+    shown = cloudlet("status").stdout
     assert "inventory (CREATE_COMPLETE)" in shown
     assert "inventory-load-inventory" in shown
 
 
-def test_the_stack_is_destroyed_with_its_files(server: Any, application: Application):
-    gone = cloudlet(server, "destroy", "inventory", "--yes")
+def test_the_stack_is_destroyed_with_its_files(cloudlet: Any, application: Application):
+    gone = cloudlet("destroy", "inventory", "--yes")
     assert gone.returncode == 0, gone.stdout + gone.stderr
     assert "Emptied the bucket" in gone.stdout
     assert application.s3.list_buckets(Prefix="inventory-")["Buckets"] == []

@@ -19,6 +19,7 @@ def up(settings: Settings, log_level: str) -> None:
     if not isinstance(logging.getLevelName(log_level.upper()), int):
         raise CommandError(f"{log_level} is not a log level; choose debug, info, warning or error.")
     log_to_stderr(log_level.upper())
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # that it starts and stops, we say ourselves
     wanted_port = settings.port
 
     def ready(url: str) -> None:
