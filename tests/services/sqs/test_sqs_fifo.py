@@ -92,3 +92,16 @@ async def test_system_attributes_of_a_fifo_message(sqs: Any, url: str) -> None:
     assert attributes["SequenceNumber"] == sent["SequenceNumber"]
     assert len(sent["SequenceNumber"]) == 20
     assert (attributes["MessageGroupId"], attributes["MessageDeduplicationId"]) == ("g", "d")
+
+
+async def test_a_lost_answer_can_be_asked_for_again(sqs: Any, url: str, clock: Any) -> None:
+    for body in ("1", "2"):
+        await sqs.send(url, body, MessageGroupId="g")
+    first = await sqs.receive(url, ReceiveRequestAttemptId="attempt")
+    clock.advance(29)
+    again = await sqs.receive(url, ReceiveRequestAttemptId="attempt")
+    assert again == first
+    clock.advance(29)
+    assert await sqs.receive(url) == []
+    await sqs("DeleteMessage", QueueUrl=url, ReceiptHandle=first[0]["ReceiptHandle"])
+    assert await sqs.receive(url, ReceiveRequestAttemptId="attempt") == []

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudlet.core.context import Call
-from cloudlet.core.errors import NotImplementedByCloudlet
 from cloudlet.core.service import operation
-from cloudlet.services.sqs import receiving, sending
+from cloudlet.services.sqs import attempts, receiving, sending
 from cloudlet.services.sqs.base import DRAINING, SqsBase
 from cloudlet.services.sqs.batches import batch_result, check_batch, failed_entry
 from cloudlet.services.sqs.errors import SqsError, batch_too_long, invalid_value
@@ -32,6 +32,15 @@ if TYPE_CHECKING:
 _LARGEST_BATCH = 1_048_576
 
 Step = Callable[[Transaction], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a receive asks for. `timeout` in seconds, None for the queue's; `attempt` names it, for a repetition."""
+
+    count: int
+    timeout: int | None
+    attempt: str | None
 
 
 class MessageOperations(SqsBase):
@@ -69,16 +78,14 @@ class MessageOperations(SqsBase):
         count = _within(params, "MaxNumberOfMessages", 1, 10, "Must be between 1 and 10, if provided.")
         timeout = _within(params, "VisibilityTimeout", 0, 43_200, "Must be >= 0 and <= 43200, if provided.")
         wait = _within(params, "WaitTimeSeconds", 0, 20, "Must be >= 0 and <= 20, if provided.")
-        if queue.fifo and "ReceiveRequestAttemptId" in params:
-            raise NotImplementedByCloudlet("the parameter ReceiveRequestAttemptId of ReceiveMessage")
-        messages = await self._wait_for_messages(
-            queue.address, count or 1, timeout, queue.wait if wait is None else wait
-        )
+        attempt = params.get("ReceiveRequestAttemptId") if queue.fifo else None
+        wanted = Wanted(count or 1, timeout, attempt)
+        messages = await self._wait_for_messages(queue.address, wanted, queue.wait if wait is None else wait)
         system = {*params.get("AttributeNames", ()), *params.get("MessageSystemAttributeNames", ())}
-        wanted = params.get("MessageAttributeNames", ())
+        names = params.get("MessageAttributeNames", ())
         found = [
             _received_output(message, seal(Receipt(queue.id, message.id, message.receives), self.receipt_key))
-            | _selected_attributes(message, system, wanted)
+            | _selected_attributes(message, system, names)
             for message in messages
         ]
         return {"Messages": found} if found else {}
@@ -117,16 +124,14 @@ class MessageOperations(SqsBase):
 
         return await self.store.write(send)
 
-    async def _wait_for_messages(
-        self, address: QueueAddress, count: int, timeout: int | None, wait: int
-    ) -> list[Message]:
+    async def _wait_for_messages(self, address: QueueAddress, wanted: Wanted, wait: int) -> list[Message]:
         """Waits until there is a message, at most `wait` seconds: for a signal, or for the next one that falls due."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait
         with self.cloud.signals.listen(address.signal, DRAINING) as listener:
             while True:
                 queue = self.queues.get(address)
-                messages = await self._take(queue, count, timeout)
+                messages = await self._take(queue, wanted)
                 left = deadline - loop.time()
                 if messages or left <= 0 or self.draining:
                     return messages
@@ -134,21 +139,28 @@ class MessageOperations(SqsBase):
                 due = receiving.next_due(self.store.reader, queue, now)
                 await listener.wait(left if due is None else min(left, max(due - now, 1) / 1000))
 
-    async def _take(self, queue: Queue, count: int, timeout: int | None) -> list[Message]:
+    async def _take(self, queue: Queue, wanted: Wanted) -> list[Message]:
         """What can be received now. Without anything there is no write."""
-        now = self._now()
-        if not receiving.has_receivable(self.store.reader, queue, now):
+        now, reader = self._now(), self.store.reader
+        repeated = wanted.attempt is not None and attempts.is_repeated(reader, queue, wanted.attempt, now)
+        if not repeated and not receiving.has_receivable(reader, queue, now):
             return []
         target = QueueAddress.of_arn(queue.redrive.target) if queue.redrive is not None else None
         dead_letters = self.queues.find(target) if target is not None else None
-        milliseconds = (queue.visibility_timeout if timeout is None else timeout) * 1000
+        timeout = (queue.visibility_timeout if wanted.timeout is None else wanted.timeout) * 1000
 
         def take(tx: Transaction) -> list[Message]:
-            received = receiving.receive(tx, queue, dead_letters, count, milliseconds, now)
             # Others who wait must learn when these become visible again.
             self.notify_after(tx, queue)
+            if wanted.attempt is not None:
+                again = attempts.repeat(tx, queue, wanted.attempt, timeout, now)
+                if again is not None:
+                    return again
+            received = receiving.receive(tx, queue, dead_letters, wanted.count, timeout, now)
             if received.moved and dead_letters is not None:
                 self.notify_after(tx, dead_letters)
+            if wanted.attempt is not None and received.messages:
+                attempts.remember(tx, queue, wanted.attempt, received.messages, now)
             return received.messages
 
         return await self.store.write(take)

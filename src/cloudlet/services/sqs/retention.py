@@ -8,6 +8,7 @@ import logging
 from contextlib import suppress
 
 from cloudlet.core.clock import Clock
+from cloudlet.services.sqs import attempts
 from cloudlet.services.sqs.queues import Queue, Queues
 from cloudlet.services.sqs.sending import DEDUPLICATION_MILLISECONDS
 from cloudlet.store import Store, Transaction
@@ -47,6 +48,9 @@ class Retention:
         forgotten = now - DEDUPLICATION_MILLISECONDS
         if self._store.reader.one("SELECT 1 FROM deduplication WHERE sent <= ? LIMIT 1", (forgotten,)) is not None:
             await self._store.write(lambda tx: tx.execute("DELETE FROM deduplication WHERE sent <= ?", (forgotten,)))
+        attempted = now - attempts.MILLISECONDS
+        if self._store.reader.one("SELECT 1 FROM receive_attempt WHERE time <= ? LIMIT 1", (attempted,)) is not None:
+            await self._store.write(lambda tx: attempts.forget(tx, now))
         return deleted
 
     async def _run(self) -> None:

@@ -32,6 +32,7 @@ CREATE TABLE message (
 );
 CREATE INDEX message_visible ON message (queue, visible, id);
 CREATE INDEX message_age ON message (queue, sent);
+CREATE INDEX message_order ON message (queue, id) WHERE sequence IS NOT NULL;
 CREATE INDEX message_group ON message (queue, group_id, visible) WHERE sequence IS NOT NULL;
 -- What was sent to a FIFO queue lately: a second message with the same id is answered with the first one's.
 CREATE TABLE deduplication (
@@ -44,6 +45,15 @@ CREATE TABLE deduplication (
     PRIMARY KEY (queue, scope, deduplication_id)
 ) WITHOUT ROWID;
 CREATE INDEX deduplication_age ON deduplication (sent);
+-- Receives from FIFO queues that named themselves, so that a client that lost the answer may ask for it again.
+CREATE TABLE receive_attempt (
+    queue INTEGER NOT NULL REFERENCES queue ON DELETE CASCADE,
+    attempt_id TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    messages TEXT NOT NULL,              -- JSON array of [message, number of the receive]
+    PRIMARY KEY (queue, attempt_id)
+) WITHOUT ROWID;
+CREATE INDEX receive_attempt_age ON receive_attempt (time);
 CREATE TABLE receipt_key (key BLOB NOT NULL);
 -- StartMessageMoveTask: dead letters on their way back.
 CREATE TABLE move_task (
