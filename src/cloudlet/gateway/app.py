@@ -120,6 +120,7 @@ class App:
                 self._cloud.clock.now(),
                 api=routed.api,
                 protocol=routed.protocol,
+                labels=routed.labels,
             )
             return await self._run(request, routed, model, signed, id_)
         except AwsError as error:

@@ -68,9 +68,9 @@ class Refusals:
             words = f"Signature not yet current: {timestamp(signed)} is still later than {limit} ({minutes})"
         return AwsError(self.mismatch_code, words, status=self.status)
 
-    def expired(self, signed: float, expires: int, now: float) -> AwsError:
-        """A presigned URL after its time."""
-        return self.skewed(signed, now, expires)
+    def expired(self, signed: float, lasts: int, now: float) -> AwsError:
+        """A presigned URL after its time: it was good for so many seconds."""
+        return self.skewed(signed, now, lasts)
 
     def not_signed(self, names: list[str]) -> AwsError:
         """Headers that have an effect must be under the signature."""
@@ -143,8 +143,8 @@ class S3Refusals(Refusals):
         words = "The difference between the request time and the current time is too large."
         return AwsError("RequestTimeTooSkewed", words, status=403, fields=fields)
 
-    def expired(self, signed: float, expires: int, now: float) -> AwsError:
-        fields = {"X-Amz-Expires": str(expires), "Expires": _iso(signed + expires), "ServerTime": _iso(now)}
+    def expired(self, signed: float, lasts: int, now: float) -> AwsError:
+        fields = {"X-Amz-Expires": str(lasts), "Expires": _iso(signed + lasts), "ServerTime": _iso(now)}
         return AwsError("AccessDenied", "Request has expired", status=403, fields=fields)
 
     def not_signed(self, names: list[str]) -> AwsError:

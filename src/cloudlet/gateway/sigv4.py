@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 from calendar import timegm
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache
@@ -13,7 +14,7 @@ from cloudlet.core.access import Credential, CredentialStore
 from cloudlet.core.context import Principal
 from cloudlet.core.http import Body, HttpRequest
 from cloudlet.core.model import api_model
-from cloudlet.gateway import canonical, payload
+from cloudlet.gateway import canonical, payload, sigv2
 from cloudlet.gateway.chunked import Seed
 from cloudlet.gateway.refusals import Refusals, refusals_of
 from cloudlet.gateway.refusals import timestamp as timestamp_text
@@ -25,6 +26,7 @@ _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]{1,2}")
 _TIMESTAMP = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
 # Signed in any case: its value is the last line of the canonical request.
 _DIGEST = "x-amz-content-sha256"
+NO_LABELS: Mapping[str, str] = {}
 _QUERY_MEMBERS = ("X-Amz-Credential", "X-Amz-Signature", "X-Amz-Date", "X-Amz-SignedHeaders")
 
 
@@ -76,16 +78,20 @@ def verify(
     *,
     api: str,
     protocol: str,
+    labels: Mapping[str, str] = NO_LABELS,
 ) -> Signed:
-    """Names the sender, or raises the API's own error. `body` is the whole body, None if it is streamed (S3 only)."""
+    """Names the sender, or raises the API's own error.
+
+    `body` is the whole body, None if it is streamed (S3 only); `labels` are those of the path, which name the bucket.
+    """
     refusals = refusals_of(api, protocol)
     claim = _claim(request, refusals)
     if claim is None:
         if api != "s3":
             raise refusals.missing()
-        return Signed(Principal.anonymous(), None, "s3", "", payload.anonymous_body(request, body))
+        return _without_version_4(request, body, credentials, now, refusals, labels)
     scope = claim.scope
-    credential = _credential(claim, credentials, now, refusals)
+    credential = _credential(scope.access_key_id, claim.token, credentials, now, refusals)
     time = _check_scope(claim, api, refusals)
     _check_time(claim, time, now, refusals)
     names = _signed_names(claim, request, refusals)
@@ -126,6 +132,29 @@ def _keyed(key: bytes) -> hmac.HMAC:
     return hmac.new(key, digestmod="sha256")
 
 
+def _without_version_4(
+    request: HttpRequest,
+    body: bytes | None,
+    credentials: CredentialStore,
+    now: float,
+    refusals: Refusals,
+    labels: Mapping[str, str],
+) -> Signed:
+    """S3's presigned URLs of Version 2, and the anonymous. Neither names a region."""
+    content = payload.anonymous_body(request, body)
+    url = sigv2.presigned(request, refusals)
+    if url is None:
+        return Signed(Principal.anonymous(), None, "s3", "", content)
+    credential = _credential(url.access_key_id, url.token, credentials, now, refusals)
+    text = sigv2.string_to_sign(request, url, labels)
+    if not _same(sigv2.signature(credential.secret_access_key, text), url.signature):
+        raise refusals.mismatch(url.access_key_id, url.signature, "", text)
+    if now > url.expires:
+        raise refusals.expired(url.expires, 0, now)
+    credentials.used(credential, "s3", "", now)
+    return Signed(credential.principal, credential, "s3", "", content)
+
+
 def _claim(request: HttpRequest, refusals: Refusals) -> Claim | None:
     """The signature that the request carries, None if it carries none."""
     authorization = request.headers.get("authorization")
@@ -139,8 +168,6 @@ def _claim(request: HttpRequest, refusals: Refusals) -> Claim | None:
         return _header_claim(authorization, request, refusals)
     if in_query:
         return _query_claim(request, refusals)
-    if "Signature=" in request.query and "AWSAccessKeyId=" in request.query:
-        raise refusals.unsupported("AWS2")
     return None
 
 
@@ -228,16 +255,18 @@ def _parsed_scope(text: str) -> Scope | None:
     return Scope(*parts) if len(parts) == 5 and all(parts) else None
 
 
-def _credential(claim: Claim, credentials: CredentialStore, now: float, refusals: Refusals) -> Credential:
-    credential = credentials.credential(claim.scope.access_key_id, claim.token)
-    if credential is None and claim.token is not None:
+def _credential(
+    access_key_id: str, token: str | None, credentials: CredentialStore, now: float, refusals: Refusals
+) -> Credential:
+    credential = credentials.credential(access_key_id, token)
+    if credential is None and token is not None:
         raise refusals.invalid_token()
     if credential is None or not credential.active:
-        raise refusals.unknown_key(claim.scope.access_key_id)
+        raise refusals.unknown_key(access_key_id)
     if credential.session_token is None:
-        if claim.token is not None:
+        if token is not None:
             raise refusals.invalid_token()
-    elif claim.token is None or not _same(credential.session_token, claim.token):
+    elif token is None or not _same(credential.session_token, token):
         raise refusals.invalid_token()
     if credential.expires is not None and credential.expires <= now:
         raise refusals.expired_token()
