@@ -86,6 +86,8 @@ def _send(url: str, mail: Mapping[str, str]) -> None:
             smtp.login(unquote(server.username), unquote(server.password or ""))
         try:
             smtp.send_message(message)
+        except ValueError as refused:  # an address that cannot be written in SMTP
+            raise MailRefused(str(refused)) from refused
         except smtplib.SMTPRecipientsRefused as refused:
             codes = [code for code, _ in refused.recipients.values()]
             if all(code >= 500 for code in codes):
