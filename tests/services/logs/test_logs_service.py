@@ -215,7 +215,7 @@ def test_retention(logs: Any, group: str) -> None:
 def test_tags(logs: Any, group: str) -> None:
     arn = f"arn:aws:logs:us-east-1:000000000000:log-group:{group}"
     logs.tag_resource(resourceArn=arn, tags={"team": "inventory", "stage": "test"})
-    logs.untag_resource(resourceArn=f"{arn}:*", tagKeys=["stage"])
+    logs.untag_resource(resourceArn=arn, tagKeys=["stage"])
     assert logs.list_tags_for_resource(resourceArn=arn)["tags"] == {"team": "inventory"}
     assert logs.list_tags_log_group(logGroupName=group)["tags"] == {"team": "inventory"}
     many = {f"key-{number}": "" for number in range(50)}

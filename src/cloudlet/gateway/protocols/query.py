@@ -116,10 +116,12 @@ def _tree(query: str, body: bytes) -> Tree:
     try:
         for text in (query, body.decode()):
             for name, value in parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS):
-                node = root
-                for step in name.split("."):
-                    node = node.setdefault(step, {})
-                node[""] = value
+                steps = name.split(".")
+                if "" not in steps:
+                    node = root
+                    for step in steps:
+                        node = node.setdefault(step, {})
+                    node[""] = value
     except ValueError:  # UnicodeDecodeError is one
         raise AwsError("MalformedInput", "The request could not be parsed as a UTF-8 encoded form") from None
     return root

@@ -110,7 +110,7 @@ class RestProtocol(Protocol):
         """Reads a body that holds the members that are nowhere else."""
 
     @abstractmethod
-    def read_payload(self, member: str, shape: Shape, *, required: bool) -> ReadBody:
+    def read_payload(self, member: str, shape: Shape) -> ReadBody:
         """Reads a body that is one member, a structure."""
 
     @abstractmethod
@@ -180,7 +180,7 @@ class RestProtocol(Protocol):
             return _read_blob(payload)
         if member.type_name == "string":
             return _read_text(payload)
-        return self.read_payload(payload, member, required=payload in shape.metadata.get("required", ()))
+        return self.read_payload(payload, member)
 
     def _output(self, operation: OperationModel) -> Output:
         shape = operation.output_shape

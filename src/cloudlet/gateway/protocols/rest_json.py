@@ -41,7 +41,7 @@ class RestJsonProtocol(RestProtocol):
 
         return read
 
-    def read_payload(self, member: str, shape: Shape, *, required: bool) -> ReadBody:
+    def read_payload(self, member: str, shape: Shape) -> ReadBody:
         convert = self._decoding.members(members_of(shape))
 
         def read(params: Params, body: bytes | Body) -> None:

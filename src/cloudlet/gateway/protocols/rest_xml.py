@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import Any
 
 from botocore.model import OperationModel, Shape
 
@@ -12,7 +13,7 @@ from cloudlet.core.model import wire_name
 from cloudlet.gateway.errors import spelled
 from cloudlet.gateway.protocols.protocol import Params
 from cloudlet.gateway.protocols.rest import ReadBody, RestProtocol, WriteBody
-from cloudlet.gateway.protocols.xml_values import MalformedXml, XmlReader, XmlWriter, escaped, parse_xml
+from cloudlet.gateway.protocols.xml_values import MalformedXml, Read, XmlReader, XmlWriter, escaped, parse_xml
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _CONTENT_TYPE = "application/xml"
@@ -66,23 +67,26 @@ class RestXmlProtocol(RestProtocol):
         return [("x-amz-request-id", request_id), ("x-amz-id-2", _host_id(request_id))]
 
     def read_structure(self, operation: OperationModel, members: Mapping[str, Shape]) -> ReadBody:
-        raise NotImplementedError(f"{operation.name}: the input of every operation of rest-xml names its payload")
+        shape = operation.input_shape
+        assert shape is not None
+        convert = self._reader.members(members)
+        root_name = wire_name(shape, f"{operation.name}Request")
 
-    def read_payload(self, member: str, shape: Shape, *, required: bool) -> ReadBody:
+        def read(params: Params, body: bytes | Body) -> None:
+            value = _read_root(body, root_name, convert)
+            if value is not None:
+                params |= value
+
+        return read
+
+    def read_payload(self, member: str, shape: Shape) -> ReadBody:
         convert = self._reader.read(shape)
         root_name = wire_name(shape, member)
 
         def read(params: Params, body: bytes | Body) -> None:
-            assert isinstance(body, bytes)
-            if not body:
-                return  # a required one is missed by validation
-            try:
-                root = parse_xml(body)
-                if root.name != root_name:
-                    raise MalformedXml(f"the root is {root.name}")
-                params[member] = convert(root)
-            except ValueError:
-                raise AwsError("MalformedXML", _MALFORMED_XML) from None
+            value = _read_root(body, root_name, convert)
+            if value is not None:
+                params[member] = value
 
         return read
 
@@ -140,6 +144,20 @@ class RestXmlProtocol(RestProtocol):
         parts.append(f"<RequestId>{request_id}</RequestId><HostId>{_host_id(request_id)}</HostId></Error>")
         headers.append(("Content-Type", _CONTENT_TYPE))
         return HttpResponse(found.status, headers, "".join(parts).encode("utf-8", "surrogatepass"))
+
+
+def _read_root(body: bytes | Body, name: str, convert: Read) -> Any:
+    """The value of the root element; None for an empty body: if it was needed, validation will miss it."""
+    assert isinstance(body, bytes)
+    if not body:
+        return None
+    try:
+        root = parse_xml(body)
+        if root.name != name:
+            raise MalformedXml(f"the root is {root.name}")
+        return convert(root)
+    except ValueError:
+        raise AwsError("MalformedXML", _MALFORMED_XML) from None
 
 
 def _host_id(request_id: str) -> str:

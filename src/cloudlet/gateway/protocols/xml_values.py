@@ -94,15 +94,16 @@ class XmlReader:
         name = shape.name
         if name not in self._structures:
             self._structures[name] = lambda element: self._structures[name](element)
-            self._structures[name] = self._structure(shape)
+            self._structures[name] = self.members(members_of(shape))
         return self._structures[name]
 
-    def _structure(self, shape: Shape) -> Read:
+    def members(self, members: Mapping[str, Shape]) -> Read:
+        """A reader of a structure that has these members."""
         single: dict[str, tuple[str, Read]] = {}
         lists: dict[str, tuple[str, Read]] = {}
         maps: dict[str, tuple[str, Read]] = {}
         attributes: dict[str, str] = {}
-        for name, member in members_of(shape).items():
+        for name, member in members.items():
             if member.serialization.get("xmlAttribute"):
                 attributes[wire_name(member, name).rpartition(":")[2]] = name
             elif member.serialization.get("flattened") and member.type_name == "list":
