@@ -53,6 +53,7 @@ def stack_name_for(template: Path) -> str:
 def deploy(connection: Connection, path: Path, name: str, parameters: dict[str, str], console: Console) -> None:
     """Raises CommandError if the stack could not be brought there; what was changed is rolled back then."""
     template = read_template(path)
+    _check_parameters(template, parameters)
     artifacts = Artifacts(connection, console)
     artifacts.package(template, path.parent)
     stack = Stack(connection, name)
@@ -188,15 +189,18 @@ class Stack:
         return found[::-1]
 
 
-def _parameters(template: Template, given: dict[str, str], known: set[str]) -> list[dict[str, Any]]:
-    """What is given, and for the others of an existing stack the value that they have. Raises CommandError."""
+def _check_parameters(template: Template, given: dict[str, str]) -> None:
     declared = template.get("Parameters", {})
     unknown = sorted(given.keys() - declared.keys())
     if unknown:
         raise CommandError(
             f"The template has no parameter {', '.join(unknown)}; it has: {', '.join(declared) or 'none'}."
         )
-    kept = sorted((known & declared.keys()) - given.keys())
+
+
+def _parameters(template: Template, given: dict[str, str], known: set[str]) -> list[dict[str, Any]]:
+    """What is given, and for the others that an existing stack knows the values that they have."""
+    kept = sorted((known & template.get("Parameters", {}).keys()) - given.keys())
     return [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()] + [
         {"ParameterKey": key, "UsePreviousValue": True} for key in kept
     ]
