@@ -19,7 +19,11 @@ from cloudlet.services.s3.objects import (
     live_object,
     object_version,
 )
+from cloudlet.services.s3.policies import policy_document
 from cloudlet.store import BlobFiles, Outbox, Store
+
+# Signalled when lifecycle rules have changed.
+LIFECYCLE_CHANGED = "s3:lifecycle"
 
 # Operations on what exists already under a key: there the object's owner counts, not the bucket's.
 _ON_OBJECTS = frozenset(
@@ -100,7 +104,8 @@ class S3Base(Service):
         bucket = self.buckets.find(params.get("Bucket", ""))
         if bucket is None:
             return None
-        policy = bucket.settings.get("policy")
+        text = bucket.settings.get("policy")
+        policy = policy_document(text) if text is not None else None
         if policy is not None and bucket.blocks("RestrictPublicBuckets") and public_access.is_public(policy):
             outside = call.principal.kind != "service" and call.principal.account != bucket.account
             policy = None if outside else policy

@@ -48,15 +48,18 @@ class Bodies:
         self._readers: Counter[str] = Counter()
         self._doomed: set[str] = set()
 
-    async def receive(self, body: Body, expected: Expected, *, md5: str | None, in_file: bool = False) -> Received:
+    async def receive(
+        self, body: Body, expected: Expected, *, md5: str | None = None, keep: str | None = None, in_file: bool = False
+    ) -> Received:
         """Takes a request's body in. Raises BadDigest, InvalidDigest, IncompleteBody, EntityTooLarge.
 
-        `md5` is the Content-MD5 header. Small bodies stay in memory unless `in_file`.
+        `md5` is the Content-MD5 header, `keep` the algorithm of the checksum to keep if it is not the expected one.
+        Small bodies stay in memory unless `in_file`.
         """
         wanted = _parse_md5(md5)
         if body.length is not None and body.length > LARGEST:
             raise s3_error("EntityTooLarge", ProposedSize=body.length, MaxSizeAllowed=LARGEST)
-        arriving = _Arriving(self._blobs, expected.algorithm)
+        arriving = _Arriving(self._blobs, expected.algorithm, keep)
         content = body.content
         try:
             if content is not None and len(content) <= INLINE:
@@ -85,7 +88,7 @@ class Bodies:
             body = Body.of(source.content[start : start + length])
         else:
             body = Body.streamed(aiter(self.stream(source.segments(start, length))), length)
-        return await self.receive(body, expected, md5=None, in_file=in_file)
+        return await self.receive(body, expected, in_file=in_file)
 
     def stream(self, segments: Sequence[Segment]) -> "BodyStream":
         """To be called before the first await after the row was read: from then on its files stay."""
@@ -150,8 +153,10 @@ class BodyStream:
 class _Arriving:
     """A body that is being received."""
 
-    def __init__(self, blobs: BlobFiles, algorithm: str) -> None:
+    def __init__(self, blobs: BlobFiles, algorithm: str, keep: str | None) -> None:
         self._blobs = blobs
+        self._keep = keep if keep != algorithm else None
+        self._kept: Hash | None = checksums.new_hash(keep) if keep is not None and keep != algorithm else None
         self._writer: BlobWriter | None = None
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._hash: Hash = checksums.new_hash(algorithm)
@@ -160,6 +165,8 @@ class _Arriving:
     def hash(self, data: bytes) -> None:
         self._md5.update(data)
         self._hash.update(data)
+        if self._kept is not None:
+            self._kept.update(data)
         self.size += len(data)
 
     async def take(self, body: Body, inline: int) -> bytes | None:
@@ -211,7 +218,10 @@ class _Arriving:
         given = trailers.get(expected.header) if expected.in_trailer else expected.value
         if given is not None and given != value:
             raise checksums.mismatch(expected.algorithm)
-        return Received(self.size, digest.hex(), Checksum(expected.algorithm, "FULL_OBJECT", value), None, None)
+        checksum = Checksum(expected.algorithm, "FULL_OBJECT", value)
+        if self._keep is not None and self._kept is not None:
+            checksum = Checksum(self._keep, "FULL_OBJECT", checksums.encoded(self._kept.digest()))
+        return Received(self.size, digest.hex(), checksum, None, None)
 
 
 def _parse_md5(header: str | None) -> bytes | None:
@@ -222,5 +232,5 @@ def _parse_md5(header: str | None) -> bytes | None:
     except (BadBase64, ValueError):
         digest = b""
     if len(digest) != 16:
-        raise s3_error("InvalidDigest", **{"Content-MD5": header})
+        raise s3_error("InvalidDigest", ContentMD5=header)
     return digest

@@ -59,9 +59,9 @@ class BucketOperations(S3Base):
         grants = _initial_grants(params, account, settings["ownership"])
         if grants is not None:
             settings["acl"] = grants
-        tags = tags_of_set(configuration.get("Tags", ()), BUCKET_TAGS)
-        if tags is not None:
-            settings["tagging"] = {tag["Key"]: tag["Value"] for tag in configuration["Tags"]}  # type: ignore[typeddict-item]
+        tags: Any = configuration.get("Tags", ())
+        if tags_of_set(tags, BUCKET_TAGS) is not None:
+            settings["tagging"] = {tag["Key"]: tag["Value"] for tag in tags}
         bucket = Bucket(0, name, account, region, self.cloud.clock.now(), settings=settings)
         existing = self.buckets.find(name)
         if existing is not None and existing.account == account and region == _DEFAULT_REGION == existing.region:
@@ -86,8 +86,8 @@ class BucketOperations(S3Base):
         account = call.principal.account
         if call.principal.kind == "anonymous":
             raise s3_error("AccessDenied")
-        prefix, region = params.get("Prefix", ""), params.get("BucketRegion")
-        after = listing.unseal(params["ContinuationToken"]) if params.get("ContinuationToken") else ""
+        prefix, region, token = params.get("Prefix", ""), params.get("BucketRegion"), params.get("ContinuationToken")
+        after = listing.unseal(token) if token else ""
         found = [
             bucket
             for bucket in self.buckets.of_account(account)
@@ -151,7 +151,7 @@ def _region(call: Call, constraint: str | None) -> str:
     region = "eu-west-1" if constraint == "EU" else constraint
     if here == _DEFAULT_REGION:
         return region or _DEFAULT_REGION
-    if region != here:
+    if region is None or region != here:
         words = (
             f"The {constraint or 'unspecified'} location constraint is incompatible for the region specific endpoint "
             "this request was sent to."

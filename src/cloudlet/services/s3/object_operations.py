@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         PutObjectRequestTypeDef,
     )
 
-_EMPTY = Body.of(b"")
+EMPTY_BODY = Body.of(b"")
 
 
 class ObjectOperations(S3Base):
@@ -132,7 +132,7 @@ class ObjectOperations(S3Base):
 
     async def receive(self, call: Call, params: Mapping[str, Any], *, in_file: bool = False) -> Received:
         trailer = call.http.headers.get("x-amz-trailer", "") if call.http is not None else ""
-        body = params.get("Body", _EMPTY)
+        body = params.get("Body", EMPTY_BODY)
         expected = expected_checksum(params, trailer)
         return await self.bodies.receive(body, expected, md5=params.get("ContentMD5"), in_file=in_file)
 
