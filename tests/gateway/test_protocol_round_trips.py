@@ -19,7 +19,7 @@ from cloudlet.gateway.protocols.sqs_query import sqs_query_model
 from cloudlet.gateway.rest_routes import rest_routes
 
 FEW = settings(
-    max_examples=5,
+    max_examples=3,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.large_base_example],
 )
