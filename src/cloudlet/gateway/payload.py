@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator
 
 from cloudlet.core.errors import AwsError
+from cloudlet.core.hashing import sha256_hex
 from cloudlet.core.http import Body, HttpRequest
 from cloudlet.gateway.chunked import ChunkedDecoder, ChunkSignatures, Seed
 
@@ -25,7 +26,7 @@ def digest(request: HttpRequest, body: bytes | None, api: str, *, presigned: boo
     """
     if api != "s3":
         assert body is not None, "only S3 takes streams"
-        return hashlib.sha256(body).hexdigest()
+        return sha256_hex(body)
     declared = request.headers.get("x-amz-content-sha256")
     if declared is None:
         if presigned:
@@ -49,7 +50,7 @@ def verified_body(request: HttpRequest, content: bytes | None, declared: str, se
         return _decoded(request, content, declared, seed)
     if content is None:
         return Body.streamed(_hashed(request.body, declared), request.body.length)
-    _compare(declared, hashlib.sha256(content).hexdigest())
+    _compare(declared, sha256_hex(content))
     return Body.of(content)
 
 

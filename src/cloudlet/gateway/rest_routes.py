@@ -51,11 +51,13 @@ class RestRoutes:
             self._routes.setdefault(operation.http["method"], []).append(route)
         for routes in self._routes.values():
             routes.sort(key=_specificity)
+        # Most requests have no query: they need not be held against the routes that want one.
+        self._without_query = {m: [r for r in routes if not r.query] for m, routes in self._routes.items()}
 
     def find(self, method: str, path: str, query: dict[str, str], headers: Mapping[str, str]) -> Match | None:
         """`path` as on the wire; the labels come out percent-decoded."""
         given = frozenset(name for name in self._header_names if name in headers)
-        for route in self._routes.get(method, ()):
+        for route in (self._routes if query else self._without_query).get(method, ()):
             found = route.path.fullmatch(path)
             if found is not None and route.matches(query, given):
                 values = (unquote(value) for value in found.groups())

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
+from cloudlet.core.hashing import feed
 from cloudlet.core.http import Body
 from cloudlet.services.s3 import checksums
 from cloudlet.services.s3.checksums import Checksum, Expected, Hash
@@ -163,7 +164,7 @@ class _Arriving:
         self.size = 0
 
     def hash(self, data: bytes) -> None:
-        self._md5.update(data)
+        feed(self._md5, data)
         self._hash.update(data)
         if self._kept is not None:
             self._kept.update(data)
