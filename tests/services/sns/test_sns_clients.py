@@ -231,3 +231,30 @@ def test_a_function_that_does_not_allow_the_topic_is_not_invoked(sns: Any, serve
     sns.publish(TopicArn=topic, Message="let me in")
     (message,) = server.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
     assert json.loads(message["Body"])["Message"] == "let me in"
+
+
+def test_a_bucket_may_publish_only_if_the_policy_says_so(sns: Any, server: Any) -> None:
+    topic = sns.create_topic(Name="uploads")["TopicArn"]
+    url, arn = make_queue(server, "uploads", topic)
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    s3, bucket = server.client("s3"), "uploads"
+    s3.create_bucket(Bucket=bucket)
+    notify = {"TopicConfigurations": [{"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}]}
+    with pytest.raises(ClientError, match="Unable to validate the following destination configurations"):
+        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=notify)
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": topic,
+        "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{bucket}"}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=notify)
+    s3.put_object(Bucket=bucket, Key="berlin.csv", Body=b"store,item,count\n")
+    sqs, keys = server.client("sqs"), list[str]()
+    while "berlin.csv" not in keys:  # the first message is the test that S3 sends when it is configured
+        for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]:
+            event = json.loads(json.loads(message["Body"])["Message"])
+            keys += [record["s3"]["object"]["key"] for record in event.get("Records", [])]

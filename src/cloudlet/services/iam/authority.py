@@ -134,7 +134,7 @@ def _condition_keys(call: Call, standing: Standing | None) -> dict[str, str]:
     }
     if principal.kind == "service":
         keys["aws:principalservicename"] = principal.arn
-        keys["aws:sourceaccount"] = keys["aws:sourceowner"] = principal.account
+        keys["aws:sourceaccount"] = principal.account
     elif principal.kind != "anonymous":
         keys["aws:principalaccount"] = keys["aws:sourceowner"] = principal.account
         keys["aws:principalarn"] = principal.policies_of or principal.arn

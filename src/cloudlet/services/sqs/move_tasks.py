@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudlet.core.ids import request_id
-from cloudlet.services.sqs.errors import SqsError, invalid_parameter, resource_not_found
+from cloudlet.services.sqs.errors import invalid_parameter, resource_not_found, unsupported_operation
 from cloudlet.services.sqs.queues import Queue, QueueAddress
 from cloudlet.store import Reader, Transaction
 
@@ -63,7 +63,7 @@ def start(tx: Transaction, source: Queue, destination: str | None, rate: int | N
 def cancel(tx: Transaction, handle: str) -> MoveTask:
     task = load_task(tx, handle)
     if task.status != "RUNNING":
-        raise SqsError("UnsupportedOperation", "Only active tasks can be cancelled.")
+        raise unsupported_operation("Only active tasks can be cancelled.")
     tx.execute("UPDATE move_task SET status = 'CANCELLED' WHERE id = ?", (task.id,))
     return task
 
