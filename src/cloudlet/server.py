@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import importlib
 import logging
 import shutil
 import signal
@@ -21,22 +20,32 @@ from cloudlet.core.service import Cloud, Service
 from cloudlet.core.settings import Settings
 from cloudlet.gateway.app import App
 from cloudlet.gateway.routing import Router
+from cloudlet.services.apigatewayv2 import ApiGatewayV2
+from cloudlet.services.cloudformation import CloudFormation
+from cloudlet.services.dynamodb import DynamoDB
+from cloudlet.services.iam import IAM
+from cloudlet.services.lambda_ import Lambda
+from cloudlet.services.logs import Logs
+from cloudlet.services.s3 import S3
+from cloudlet.services.sns import SNS
+from cloudlet.services.sqs import SQS
 
 _log = logging.getLogger(__name__)
 
 # What is under way may take this long to end before it is cut off; most functions end far sooner.
 _DRAIN_SECONDS = 30.0
 
-_SERVICES = (
-    ("iam", "IAM"),
-    ("s3", "S3"),
-    ("dynamodb", "DynamoDB"),
-    ("sqs", "SQS"),
-    ("sns", "SNS"),
-    ("logs", "Logs"),
-    ("lambda_", "Lambda"),
-    ("cloudformation", "CloudFormation"),
-    ("apigatewayv2", "ApiGatewayV2"),
+# Each imports nothing of the others; iam comes first, since it answers who may call the rest.
+_SERVICES: tuple[type[Service], ...] = (
+    IAM,
+    S3,
+    DynamoDB,
+    SQS,
+    SNS,
+    Logs,
+    Lambda,
+    CloudFormation,
+    ApiGatewayV2,
 )
 
 
@@ -82,7 +91,7 @@ class Cloudlet:
                 await service.stop()
 
     def _gateway(self, cloud: Cloud) -> App:
-        s3: Any = next(service for service in cloud.services if "s3" in service.apis)
+        s3 = next(service for service in cloud.services if isinstance(service, S3))
         router = Router(cloud.apis(), s3.has_bucket)
         return App(cloud, router, s3, lambda: self._health(cloud))
 
@@ -177,16 +186,9 @@ def _bind(settings: Settings) -> socket.socket:
 
 
 def _add_services(cloud: Cloud) -> None:
-    for package, name in _SERVICES:
-        try:
-            module = importlib.import_module(f"cloudlet.services.{package}")
-        except ModuleNotFoundError:
-            continue
-        service = getattr(module, name)(cloud)
-        cloud.add(service)
-        if package == "iam":
-            cloud.authoriser = service
-            cloud.credentials = service
-
-
-__all__ = ["Cloudlet", "run"]
+    for service in _SERVICES:
+        added = service(cloud)
+        cloud.add(added)
+        if isinstance(added, IAM):
+            cloud.authoriser = added
+            cloud.credentials = added
