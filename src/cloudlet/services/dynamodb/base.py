@@ -1,6 +1,6 @@
 """What all DynamoDB operations stand on: the data, the catalogue, the table that a call is about."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,6 +9,7 @@ from cloudlet.core.service import Service
 from cloudlet.services.dynamodb.background import Background
 from cloudlet.services.dynamodb.errors import StaleTable, table_not_found
 from cloudlet.services.dynamodb.items import Items
+from cloudlet.services.dynamodb.permissions import counted
 from cloudlet.services.dynamodb.tables import Catalogue, Table, name_in_arn, table_arn
 from cloudlet.store import Store
 
@@ -40,6 +41,11 @@ class DynamoDBBase(Service):
             return iterator.partition("|")[0] if iterator is not None else None
         arn = given if given.startswith("arn:") else table_arn(call.account, call.region, given)
         return f"{arn}/index/{params['IndexName']}" if "IndexName" in params else arn
+
+    def counts_as(self, call: Call, params: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+        if "RequestItems" in params or "TransactItems" in params:
+            return counted(call.operation, params)
+        return super().counts_as(call, params)
 
     def table(self, call: Call, given: str) -> Table:
         """The table of a name or ARN. Raises ResourceNotFoundException."""
