@@ -38,8 +38,7 @@ class AclOperations(ObjectOperations):
     async def get_object_acl(self, call: Call, params: Params) -> Output:
         bucket = self.bucket_of(params)
         found = self.existing(call, bucket, params)
-        output = _policy(found.owner, found.stored_grants() if bucket.acls_enabled else None)
-        return output
+        return _policy(found.owner, found.stored_grants() if bucket.acls_enabled else None)
 
     @operation("PutObjectAcl")
     async def put_object_acl(self, call: Call, params: Params) -> Output:
