@@ -115,6 +115,13 @@ def test_messages_of_services_with_words_of_their_own() -> None:
     assert refused("sqs", "GetQueueAttributes", wrong).message == "Unknown Attribute Wrong."
 
 
+def test_names_in_iam() -> None:
+    assert refused("iam", "CreateUser", {"UserName": "a b"}).message == (
+        "The specified value for userName is invalid. "
+        "It must contain only alphanumeric characters and/or the following: +=,.@_-"
+    )
+
+
 def test_sensitive_values_are_not_repeated() -> None:
     error = refused("iam", "CreateLoginProfile", {"UserName": "anna", "Password": ""})
     assert "Value at 'password' failed" in error.message

@@ -79,6 +79,15 @@ def _lambda(operation: str, failures: Sequence[Failure]) -> AwsError | None:
     return None
 
 
+def _iam(operation: str, failures: Sequence[Failure]) -> AwsError | None:
+    """Names of users, roles and so on: IAM says what they may consist of."""
+    first = failures[0]
+    if first.kind != "pattern" or first.shape.metadata.get("pattern") not in (r"[\w+=,.@-]+", r"[\w+=,.@-]*"):
+        return None
+    words = "It must contain only alphanumeric characters and/or the following: +=,.@_-"
+    return AwsError("ValidationError", f"The specified value for {_joined(first.path)} is invalid. {words}")
+
+
 _MALFORMED_XML = "The XML you provided was not well-formed or did not validate against our published schema"
 _S3_CODES = {
     "StorageClass": ("InvalidStorageClass", "The storage class you specified is not valid"),
@@ -114,6 +123,7 @@ def _s3(operation: str, failures: Sequence[Failure]) -> AwsError | None:
 _QUIRKS: Mapping[str, Callable[[str, Sequence[Failure]], AwsError | None]] = {
     "sqs": _sqs,
     "lambda": _lambda,
+    "iam": _iam,
     "s3": _s3,
 }
 

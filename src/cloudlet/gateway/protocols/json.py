@@ -7,7 +7,7 @@ from botocore.model import OperationModel
 
 from cloudlet.core.errors import AwsError
 from cloudlet.core.http import Body, HttpRequest, HttpResponse
-from cloudlet.core.model import api_model, members_of
+from cloudlet.core.model import api_model
 from cloudlet.gateway.errors import Spelled, spelled
 from cloudlet.gateway.protocols.json_values import (
     json_decoding,
@@ -85,7 +85,7 @@ class JsonProtocol(Protocol):
     def _fields(self, error: Spelled) -> Params:
         if error.shape is None:
             return dict(error.fields)
-        encoded: Params = self._encoding.members(members_of(error.shape))(dict(error.fields))
+        encoded: Params = self._encoding.structure(error.shape)(dict(error.fields))
         return encoded
 
     def _type(self, error: Spelled) -> str:

@@ -87,7 +87,7 @@ class QueryProtocol(Protocol):
             f"<Message>{escaped(found.message)}</Message>",
         ]
         if found.shape is not None and found.fields:
-            self._writer.content(members_of(found.shape))(parts, found.fields)
+            self._writer.body(found.shape)(parts, found.fields)
         parts.append(f"</Error><RequestId>{request_id}</RequestId></ErrorResponse>")
         response = _response(found.status, "".join(parts), request_id)
         response.headers += found.headers.items()

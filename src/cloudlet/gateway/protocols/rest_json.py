@@ -42,7 +42,7 @@ class RestJsonProtocol(RestProtocol):
         return read
 
     def read_payload(self, member: str, shape: Shape) -> ReadBody:
-        convert = self._decoding.members(members_of(shape))
+        convert = self._decoding.structure(shape)
 
         def read(params: Params, body: bytes | Body) -> None:
             assert isinstance(body, bytes)
@@ -56,7 +56,7 @@ class RestJsonProtocol(RestProtocol):
         return (lambda value: write_json(convert(value))), _CONTENT_TYPE
 
     def write_payload(self, operation: OperationModel, member: str, shape: Shape) -> tuple[WriteBody, str]:
-        convert = self._encoding.members(members_of(shape))
+        convert = self._encoding.structure(shape)
         return (lambda value: write_json(convert(value.get(member) or {}))), _CONTENT_TYPE
 
     def render_error(
@@ -67,7 +67,7 @@ class RestJsonProtocol(RestProtocol):
         if found.shape is not None:
             if "Type" in members_of(found.shape):
                 fields.setdefault("Type", "User" if found.status < 500 else "Service")
-            fields = self._encoding.members(members_of(found.shape))(fields)
+            fields = self._encoding.structure(found.shape)(fields)
         member = _message_name(found.shape)
         headers = [
             *self.request_id_headers(request_id),

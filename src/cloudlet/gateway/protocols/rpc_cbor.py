@@ -62,7 +62,7 @@ class RpcCborProtocol(Protocol):
         found = spelled(self.api, self.name, error)
         fields: Params = dict(found.fields)
         if found.shape is not None:
-            fields = self._encoding.members(members_of(found.shape))(fields)
+            fields = self._encoding.structure(found.shape)(fields)
         body = {"__type": found.name, **fields, message_member(found.shape): found.message}
         response = _response(found.status, cbor2.dumps(body), request_id)
         response.headers += found.headers.items()

@@ -33,7 +33,7 @@ class Conversions:
         if not self._needed(shape, set()):
             return None
         if shape.type_name == "structure":
-            return self._structure_once(shape)
+            return self.structure(shape)
         if shape.type_name == "list":
             return _list(self._must(item_of(shape)))
         if shape.type_name == "map":
@@ -63,8 +63,11 @@ class Conversions:
         assert convert is not None
         return convert
 
-    def _structure_once(self, shape: Shape) -> Convert:
-        """A structure may hold itself: its conversion is looked up when it runs."""
+    def structure(self, shape: Shape) -> Convert:
+        """A conversion even if values could pass as they are; compiled once.
+
+        A structure may hold itself: its conversion is looked up when it runs.
+        """
         name = shape.name
         if name not in self._structures:
             self._structures[name] = lambda value: self._structures[name](value)

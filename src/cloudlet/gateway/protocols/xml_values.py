@@ -195,7 +195,7 @@ class XmlWriter:
         return self.element(member, wire_name(member, name))
 
     def _wrapped(self, shape: Shape, name: str, namespace: str) -> Write:
-        body = self._body_once(shape)
+        body = self.body(shape)
         attributes = [
             (member_name, wire_name(member, member_name))
             for member_name, member in members_of(shape).items()
@@ -215,8 +215,11 @@ class XmlWriter:
 
         return write_structure
 
-    def _body_once(self, shape: Shape) -> Write:
-        """A structure may hold itself: its writer is looked up when it runs."""
+    def body(self, shape: Shape) -> Write:
+        """Writes a structure's members, without an element around them; compiled once.
+
+        A structure may hold itself: its writer is looked up when it runs.
+        """
         name = shape.name
         if name not in self._bodies:
             self._bodies[name] = lambda parts, value: self._bodies[name](parts, value)
