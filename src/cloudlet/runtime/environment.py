@@ -45,12 +45,14 @@ class ExecutionEnvironment:
     def __init__(
         self,
         function: FunctionVersion,
+        log_stream: str,
         sandbox: Bubblewrap | Unconfined,
         cgroups: Cgroups,
         clock: Clock,
         write: WriteLog,
     ) -> None:
         self.function = function
+        self.log_stream = log_stream
         self.expires = 0.0
         self.idle_since = 0.0
         self.ended = False
@@ -81,6 +83,7 @@ class ExecutionEnvironment:
                 await self._api.ready
         except (InitError, Ended, TimeoutError) as failure:
             self._failure = failure
+            self.ended = True
         finally:
             self._stop_watching()
         self._init_duration = time.perf_counter() - began

@@ -1,7 +1,6 @@
 """What an execution environment prints, line by line, on its way to the log."""
 
 import asyncio
-import contextlib
 import os
 from collections.abc import Callable
 
@@ -36,7 +35,9 @@ class Output:
 
     def close_writer(self) -> None:
         """To be called once the process has its copy."""
-        os.close(self.writer)
+        if self.writer >= 0:
+            os.close(self.writer)
+            self.writer = -1
 
     def drain(self) -> None:
         """Takes what was printed up to now."""
@@ -81,9 +82,9 @@ class Output:
         if self._partial:
             self._end_line()
         self.flush()
+        self.close_writer()
         self._loop.remove_reader(self._reader)
-        with contextlib.suppress(OSError):
-            os.close(self._reader)
+        os.close(self._reader)
 
     def _take(self, chunk: bytes) -> None:
         *lines, self._partial = (self._partial + chunk).split(b"\n")

@@ -5,7 +5,7 @@ import logging
 import os
 import secrets
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -19,7 +19,6 @@ from cloudlet.runtime.variables import environment_variables
 _log = logging.getLogger(__name__)
 
 _IDLE_SECONDS = 600.0
-_REAP_SECONDS = 60.0
 # Fresh environments replace those whose credentials would end within this time and the function's timeout.
 _CREDENTIALS_MARGIN = 300.0
 # How long an invocation waits where all memory is taken by environments that work.
@@ -50,17 +49,21 @@ class Host(Protocol):
 
 
 class Runtime:
-    """`memory` is what all environments together may be configured for, in MB (twice the machine's unless given)."""
+    """`memory` is what all environments together may be configured for, in MB (twice the machine's unless given).
 
-    def __init__(self, host: Host, clock: Clock, memory: int | None = None) -> None:
+    Environments that have been idle for `idle` seconds are ended.
+    """
+
+    def __init__(self, host: Host, clock: Clock, memory: int | None = None, idle: float = _IDLE_SECONDS) -> None:
         self.host = host
         self.clock = clock
         self.sandbox: Bubblewrap | Unconfined
         self.cgroups: Cgroups
         self._pools: dict[str, _Pool] = {}
         self._budget = memory or 2 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+        self._idle = idle
         self._used = 0
-        self._freed = asyncio.Condition()
+        self._short_of_memory: list[asyncio.Future[None]] = []
         self.starts = asyncio.Semaphore(_STARTS_PER_PROCESSOR * (os.cpu_count() or 1))
         self._tasks: set[asyncio.Task[None]] = set()
         self._reaper: asyncio.TimerHandle | None = None
@@ -105,34 +108,51 @@ class Runtime:
 
     # What the pools use.
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
-    async def reserve(self, memory: int) -> None:
-        """Takes memory from the budget, ending idle environments if need be."""
-        try:
-            async with asyncio.timeout(_PATIENCE_SECONDS), self._freed:
-                while self._used and self._used + memory > self._budget:
-                    self._evict()
-                    await self._freed.wait()
-                self._used += memory
-        except TimeoutError:
-            raise TooManyEnvironments from None
+    async def reserve(self, memory: int, still_wanted: Callable[[], bool]) -> bool:
+        """Takes memory from the budget, ending idle environments if need be; False once it is not wanted any more.
 
-    async def release(self, memory: int) -> None:
-        async with self._freed:
-            self._used -= memory
-            self._freed.notify_all()
+        Raises TooManyEnvironments.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _PATIENCE_SECONDS
+        while self._used and self._used + memory > self._budget:
+            if not still_wanted():
+                return False
+            self._evict()
+            change = loop.create_future()
+            self._short_of_memory.append(change)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await change
+            except TimeoutError:
+                raise TooManyEnvironments from None
+        self._used += memory
+        return True
+
+    def release(self, memory: int) -> None:
+        self._used -= memory
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Something has changed for those who are short of memory: there is some, or an idle environment to end."""
+        waiting, self._short_of_memory = self._short_of_memory, []
+        for change in waiting:
+            if not change.done():
+                change.set_result(None)
 
     def reap_later(self) -> None:
         if self._reaper is None:
-            self._reaper = asyncio.get_running_loop().call_later(_REAP_SECONDS, self._reap)
+            self._reaper = asyncio.get_running_loop().call_later(self._idle / 10, self._reap)
 
     def _reap(self) -> None:
         self._reaper = None
-        before = asyncio.get_running_loop().time() - _IDLE_SECONDS
+        before = asyncio.get_running_loop().time() - self._idle
         for pool in self._pools.values():
             pool.reap(before)
         if any(pool.idle for pool in self._pools.values()):
@@ -155,6 +175,7 @@ class _Pool:
         self._runtime = runtime
         self._waiting: deque[asyncio.Future[ExecutionEnvironment]] = deque()
         self._starting = 0
+        self._starts: set[asyncio.Task[None]] = set()
         self._retired = False
 
     async def invoke(self, invocation: Invocation) -> Outcome:
@@ -175,6 +196,8 @@ class _Pool:
         while self.idle:
             self._end(self.idle.popleft())
         if kill:
+            for task in self._starts:
+                task.cancel()
             for environment in self.busy:
                 self._runtime.spawn(environment.close())
 
@@ -219,6 +242,7 @@ class _Pool:
             environment.idle_since = asyncio.get_running_loop().time()
             self.idle.append(environment)
             self._runtime.reap_later()
+            self._runtime.look_again()
 
     def _next_turn(self) -> asyncio.Future[ExecutionEnvironment] | None:
         while self._waiting:
@@ -235,7 +259,7 @@ class _Pool:
     def _end(self, environment: ExecutionEnvironment) -> None:
         async def end() -> None:
             await environment.close()
-            await self._runtime.release(self.function.memory)
+            self._runtime.release(self.function.memory)
 
         self._runtime.spawn(end())
 
@@ -246,52 +270,62 @@ class _Pool:
             wanted = min(wanted, 1 - len(self.busy))
         while self._starting < wanted:
             self._starting += 1
-            self._runtime.spawn(self._start_one())
+            task = self._runtime.spawn(self._start_one())
+            self._starts.add(task)
+            task.add_done_callback(self._starts.discard)
 
     async def _start_one(self) -> None:
+        environment: ExecutionEnvironment | None = None
         try:
+            if not await self._runtime.reserve(self.function.memory, self._is_short):
+                return None
+            environment = self._new_environment()
             async with self._runtime.starts:
-                if len(self._waiting) < self._starting:
-                    return  # others got free in the meantime
-                environment = await self._create()
-        except Exception as error:  # noqa: BLE001 - it is raised where the environment is awaited
-            turn = self._next_turn()
-            if turn is not None:
-                turn.set_exception(error)
-            else:
-                _log.warning("an execution environment did not start", exc_info=error)
-            return
+                if not self._is_short():
+                    return self._end(environment)
+                await self._initialise(environment)
+        except BaseException as error:
+            if environment is not None:
+                self._end(environment)
+            if not isinstance(error, Exception):
+                raise
+            return self._tell(error)
         finally:
             self._starting -= 1
         turn = self._next_turn()
         if turn is not None:
-            turn.set_result(environment)
-        else:
-            self._give(environment)
+            return turn.set_result(environment)  # even if it did not load: the invocation tells why
+        return self._give(environment)
 
-    async def _create(self) -> ExecutionEnvironment:
+    def _is_short(self) -> bool:
+        """Whether an invocation waits for each environment that is starting: others may have got free."""
+        return len(self._waiting) >= self._starting
+
+    def _tell(self, error: Exception) -> None:
+        """An environment did not start: whoever has waited longest hears of it."""
+        turn = self._next_turn()
+        if turn is not None:
+            turn.set_exception(error)
+        else:
+            _log.warning("an execution environment did not start", exc_info=error)
+
+    def _new_environment(self) -> ExecutionEnvironment:
         runtime, function = self._runtime, self.function
-        await runtime.reserve(function.memory)
-        try:
-            credentials = await runtime.host.credentials(function)
-            today = datetime.fromtimestamp(runtime.clock.now(), UTC)
-            stream = f"{today:%Y/%m/%d}/[{function.version}]{secrets.token_hex(16)}"
-            environment = ExecutionEnvironment(
-                function,
-                runtime.sandbox,
-                runtime.cgroups,
-                runtime.clock,
-                lambda events: runtime.host.write_log(function, stream, events),
-            )
-        except BaseException:
-            await runtime.release(function.memory)
-            raise
-        try:
-            environment.expires = credentials.expires
-            await environment.initialise(
-                environment_variables(function, credentials, runtime.host.endpoint_url, stream)
-            )
-        except BaseException:
-            self._end(environment)
-            raise
-        return environment
+        today = datetime.fromtimestamp(runtime.clock.now(), UTC)
+        stream = f"{today:%Y/%m/%d}/[{function.version}]{secrets.token_hex(16)}"
+        return ExecutionEnvironment(
+            function,
+            stream,
+            runtime.sandbox,
+            runtime.cgroups,
+            runtime.clock,
+            lambda events: runtime.host.write_log(function, stream, events),
+        )
+
+    async def _initialise(self, environment: ExecutionEnvironment) -> None:
+        host, function = self._runtime.host, self.function
+        credentials = await host.credentials(function)
+        environment.expires = credentials.expires
+        await environment.initialise(
+            environment_variables(function, credentials, host.endpoint_url, environment.log_stream)
+        )

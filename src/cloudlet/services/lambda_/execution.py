@@ -4,6 +4,7 @@ import logging
 import random
 import sys
 from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cloudlet.core.errors import AwsError
@@ -25,12 +26,19 @@ LEAST_UNRESERVED = 100
 class Execution:
     """Invokes versions; the runtime's host."""
 
-    def __init__(self, cloud: Cloud, catalog: Catalog, packages: Packages, roles: Roles, layer_package: Any) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        catalog: Catalog,
+        packages: Packages,
+        roles: Roles,
+        layers_of: Callable[[Mapping[str, Any]], list[str]],
+    ) -> None:
         self._cloud = cloud
         self._catalog = catalog
         self._packages = packages
         self._roles = roles
-        self._layer_package = layer_package
+        self._layers_of = layers_of
         self._busy: Counter[FunctionKey] = Counter()
         self._unreserved: Counter[tuple[str, str]] = Counter()
         self._warned: set[str] = set()
@@ -94,8 +102,7 @@ class Execution:
     async def _make_executable(self, function: Function, version: Version) -> FunctionVersion:
         configuration = version.configuration
         self._check_python(configuration["Runtime"])
-        layers = [self._layer_package(layer["Arn"], deleted=True) for layer in configuration.get("Layers", [])]
-        packages = [package.sha256 for package in layers if package is not None]
+        packages = self._layers_of(configuration)
         logging_config = configuration["LoggingConfig"]
         version.executable = FunctionVersion(
             arn=f"{function.key.arn}:{version.version}",

@@ -15,6 +15,7 @@ from cloudlet.services.lambda_.configuration import invalid
 from cloudlet.services.lambda_.names import LATEST, FunctionKey, Reference, function_not_found, parse_reference
 from cloudlet.services.lambda_.packages import LARGEST_UNZIPPED, Package, check_upload_size
 from cloudlet.services.lambda_.paging import page
+from cloudlet.services.lambda_.roles import SERVICE
 from cloudlet.store import Transaction
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class FunctionOperations(LambdaBase):
             )
         if self.catalog.find(key) is not None:
             raise _already_exists(key)
+        self.cloud.authorise_passing(call, params["Role"], SERVICE)
         await self.roles.check(key, params["Role"])
         package = await self._package(call, params["Code"], "CreateFunction")
         created = rules.new_configuration(key.name, params)
@@ -93,6 +95,7 @@ class FunctionOperations(LambdaBase):
         package = self.packages.find(current.package)
         layers = self._layers(call, params["Layers"], package) if "Layers" in params else None
         if "Role" in params:
+            self.cloud.authorise_passing(call, params["Role"], SERVICE)
             await self.roles.check(reference.key, params["Role"])
 
         def change(tx: Transaction, function: Function) -> Version:

@@ -1,7 +1,7 @@
 """Operations on layers: packages that functions find unpacked under /opt."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,7 +11,7 @@ from cloudlet.core.errors import AwsError
 from cloudlet.core.service import operation
 from cloudlet.services.lambda_.configuration import invalid, timestamp
 from cloudlet.services.lambda_.functions import FunctionOperations
-from cloudlet.services.lambda_.packages import Package
+from cloudlet.services.lambda_.packages import Package, layers_name
 from cloudlet.services.lambda_.paging import page
 from cloudlet.store import Transaction
 
@@ -106,6 +106,17 @@ class LayerOperations(FunctionOperations):
     def layer_package(self, arn: str, *, deleted: bool = False) -> Package | None:
         found = self._find(arn, deleted=deleted)
         return None if found is None else self.packages.find(found[1])
+
+    def layers_of(self, configuration: Mapping[str, Any]) -> list[str]:
+        """The packages of a function's layers, in their order."""
+        packages = [self.layer_package(layer["Arn"], deleted=True) for layer in configuration.get("Layers", [])]
+        return [package.sha256 for package in packages if package is not None]
+
+    def layer_folders(self) -> set[str]:
+        """The names of the folders that versions of functions need for their layers."""
+        rows = self.store.reader.rows("SELECT configuration FROM version")
+        needed = (self.layers_of(orjson.loads(configuration)) for (configuration,) in rows)
+        return {layers_name(packages) for packages in needed if packages}
 
     def _find(self, arn: str, *, deleted: bool = False) -> tuple[dict[str, Any], str] | None:
         match = _VERSION_ARN.fullmatch(arn)

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import ctypes
 import hashlib
 import io
 import os
@@ -19,6 +20,7 @@ from cloudlet.store import BlobFiles, Store, Transaction
 LARGEST_UNZIPPED = 250 * 1024 * 1024
 LARGEST_UPLOAD = 50 * 1024 * 1024
 _CHUNK = 1 << 20
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Packages:
 
     async def layers_folder(self, packages: list[str]) -> Path:
         """Layers unpacked over each other, in their order."""
-        name = "layers-" + hashlib.sha256("".join(packages).encode()).hexdigest()
+        name = layers_name(packages)
         folder = self._unpacked / name
         if not folder.exists():
             contents = [await self._content(sha256) for sha256 in packages]
@@ -95,8 +97,11 @@ class Packages:
             await self._ensure(name, unpack_all)
         return folder
 
-    async def collect(self) -> None:
-        """Deletes what no function and no layer refers to any more. To be called before anything is invoked."""
+    async def collect(self, layers: set[str]) -> None:
+        """Deletes what no function and no layer refers to any more. To be called before anything is invoked.
+
+        `layers` are the names of the folders of layers that functions have.
+        """
         await self._store.write(
             lambda tx: tx.execute(
                 "DELETE FROM package WHERE sha256 NOT IN (SELECT package FROM version)"
@@ -104,10 +109,10 @@ class Packages:
             )
         )
         rows = self._store.reader.all("SELECT sha256, blob FROM package")
-        kept = {sha256 for sha256, _ in rows}
+        kept = {sha256 for sha256, _ in rows} | layers
         self._blobs.collect(blob for _, blob in rows)
         for folder in self._unpacked.iterdir():
-            if folder.name not in kept and not (folder.name.startswith("layers-") and "." not in folder.name):
+            if folder.name not in kept:
                 await asyncio.to_thread(_remove, folder)
 
     async def _content(self, sha256: str) -> bytes:
@@ -126,10 +131,16 @@ class Packages:
             try:
                 partial.mkdir(mode=0o755)
                 await asyncio.to_thread(unpack, partial)
+                await asyncio.to_thread(_sync_file_system, partial)
                 partial.rename(final)
             except BaseException:
                 await asyncio.to_thread(_remove, partial)
                 raise
+
+
+def layers_name(packages: list[str]) -> str:
+    """The folder of layers that are unpacked over each other."""
+    return "layers-" + hashlib.sha256("".join(packages).encode()).hexdigest()
 
 
 def check_upload_size(content: bytes, operation: str) -> None:
@@ -169,6 +180,8 @@ def _unpack(content: bytes, folder: Path) -> None:
                     left -= _extract(archive, entry, target, left)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, UnicodeDecodeError, OSError, ValueError):
         raise _bad_zip() from None
+    for parent, _, _ in os.walk(folder):
+        os.chmod(parent, 0o755)  # whatever the server's umask is
     for target, destination in links:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
@@ -204,6 +217,16 @@ def _bad_zip() -> AwsError:
         "InvalidParameterValueException",
         "Could not unzip uploaded file. Please check your file, then try to upload again.",
     )
+
+
+def _sync_file_system(folder: Path) -> None:
+    """A folder under its final name must be whole even after a power failure; one call for all of its files."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if _libc.syncfs(descriptor) != 0:
+            raise OSError(ctypes.get_errno(), f"syncfs of {folder}")
+    finally:
+        os.close(descriptor)
 
 
 def _remove(folder: Path) -> None:

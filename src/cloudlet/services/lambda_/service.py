@@ -38,9 +38,9 @@ class Lambda(
         self.store = Store(data / "lambda.db", SCHEMA)
         self.catalog = Catalog(self.store)
         self.packages = Packages(self.store, data / "lambda")
-        await self.packages.collect()
+        await self.packages.collect(self.layer_folders())
         self.downloads = Downloads(self.packages)
-        self.execution = Execution(self.cloud, self.catalog, self.packages, self.roles, self.layer_package)
+        self.execution = Execution(self.cloud, self.catalog, self.packages, self.roles, self.layers_of)
         self.runtime = self.execution.runtime
         self.runtime.start()
         self.events = Events(self.cloud, self.store, self.catalog, self.execution, self.roles)

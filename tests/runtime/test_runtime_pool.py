@@ -1,0 +1,155 @@
+"""The pool of execution environments, without any service around it."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from cloudlet.core.clock import SystemClock
+from cloudlet.runtime import Credentials, FunctionVersion, Invocation, LogEvent, Runtime
+
+ECHO = "import os\nname = os.environ['AWS_LAMBDA_LOG_STREAM_NAME']\ndef handler(event, context): return name"
+
+
+class Host:
+    """Credentials for an hour, and a log to look at."""
+
+    endpoint_url = "http://127.0.0.1:1"
+
+    def __init__(self) -> None:
+        self.seconds = 3600.0
+        self.log: list[str] = []
+
+    async def credentials(self, function: FunctionVersion) -> Credentials:
+        return Credentials("ASIA", "secret", "token", time.time() + self.seconds)
+
+    def write_log(self, function: FunctionVersion, stream: str, events: list[LogEvent]) -> None:
+        self.log += [event.message for event in events]
+
+
+@pytest.fixture
+def host() -> Host:
+    return Host()
+
+
+@pytest_asyncio.fixture
+async def runtime(host: Host) -> AsyncIterator[Runtime]:
+    started = Runtime(host, SystemClock(), idle=0.2)
+    started.start()
+    yield started
+    await started.stop()
+    assert started.statistics() == {"idle": 0, "busy": 0, "memory": 0}
+
+
+def make(folder: Path, code: str, **options: Any) -> FunctionVersion:
+    (folder / "app.py").write_text(code)
+    folder.chmod(0o755)  # functions run as users of their own
+    settings: dict[str, Any] = {
+        "arn": "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST",
+        "name": "f",
+        "version": "$LATEST",
+        "revision": "1",
+        "region": "us-east-1",
+        "runtime": "python3.11",
+        "handler": "app.handler",
+        "memory": 128,
+        "timeout": 10,
+        "ephemeral_storage": 512,
+        "variables": {},
+        "code": folder,
+        "layers": None,
+        "log_group": "/aws/lambda/f",
+        **options,
+    }
+    return FunctionVersion(**settings)
+
+
+def invocation() -> Invocation:
+    return Invocation(str(uuid.uuid4()), "arn:aws:lambda:us-east-1:000000000000:function:f", b"{}")
+
+
+async def test_a_warm_environment_serves_the_next_invocation(runtime: Runtime, tmp_path: Path) -> None:
+    function = make(tmp_path, ECHO)
+    first = await runtime.invoke(function, invocation())
+    second = await runtime.invoke(function, invocation())
+    assert first.payload == second.payload
+
+
+async def test_idle_environments_are_ended(runtime: Runtime, tmp_path: Path) -> None:
+    await runtime.invoke(make(tmp_path, ECHO), invocation())
+    assert runtime.statistics() == {"idle": 1, "busy": 0, "memory": 128}
+    while runtime.statistics()["memory"]:
+        await asyncio.sleep(0.02)
+
+
+async def test_a_new_revision_retires_the_old_environments(runtime: Runtime, tmp_path: Path) -> None:
+    function = make(tmp_path, ECHO)
+    first = await runtime.invoke(function, invocation())
+    second = await runtime.invoke(replace(function, revision="2"), invocation())
+    assert first.payload != second.payload
+
+
+async def test_a_busy_environment_answers_before_it_is_retired(runtime: Runtime, tmp_path: Path) -> None:
+    function = make(tmp_path, "import time\ndef handler(event, context):\n  time.sleep(0.5)\n  return 'answer'")
+    busy = asyncio.create_task(runtime.invoke(function, invocation()))
+    while not runtime.statistics()["busy"]:
+        await asyncio.sleep(0.01)
+    runtime.retire(function.arn)
+    assert (await busy).payload == b'"answer"'
+
+
+async def test_environments_end_before_their_credentials(host: Host, runtime: Runtime, tmp_path: Path) -> None:
+    host.seconds = 60
+    function = make(tmp_path, ECHO)
+    answers = {(await runtime.invoke(function, invocation())).payload for _ in range(2)}
+    assert len(answers) == 2
+
+
+async def test_the_memory_budget_makes_invocations_wait(host: Host, tmp_path: Path) -> None:
+    runtime = Runtime(host, SystemClock(), memory=256)
+    runtime.start()
+    function = make(tmp_path, "import time\ndef handler(event, context): time.sleep(0.1)")
+    running = [asyncio.create_task(runtime.invoke(function, invocation())) for _ in range(6)]
+    most = 0
+    while not all(task.done() for task in running):
+        most = max(most, runtime.statistics()["memory"])
+        await asyncio.sleep(0.01)
+    assert most <= 256
+    assert not any(task.result().failed for task in running)
+    other = make(tmp_path, "def handler(event, context): return 1", arn=function.arn.replace(":f:", ":g:"))
+    assert (await runtime.invoke(other, invocation())).payload == b"1"  # the idle ones make room
+    await runtime.stop()
+
+
+async def test_stopping_ends_what_still_runs(host: Host, tmp_path: Path) -> None:
+    runtime = Runtime(host, SystemClock())
+    runtime.start()
+    function = make(tmp_path, "import time\ndef handler(event, context): time.sleep(60)")
+    running = asyncio.create_task(runtime.invoke(function, invocation()))
+    while not runtime.statistics()["busy"]:
+        await asyncio.sleep(0.01)
+    await runtime.stop()
+    assert (await running).failed
+
+
+async def test_what_is_printed_between_invocations_is_logged(host: Host, runtime: Runtime, tmp_path: Path) -> None:
+    function = make(
+        tmp_path,
+        "import threading\ndef handler(event, context): threading.Timer(0.05, lambda: print('later')).start()",
+    )
+    await runtime.invoke(function, invocation())
+    while "later\n" not in host.log:
+        await asyncio.sleep(0.02)
+
+
+async def test_the_function_finds_its_own_version_of_a_module(runtime: Runtime, tmp_path: Path) -> None:
+    (tmp_path / "simplejson.py").write_text("own = True")
+    (tmp_path / "boto3.py").write_text("own = True")
+    code = "import boto3, simplejson\ndef handler(event, context): return boto3.own and simplejson.own"
+    assert (await runtime.invoke(make(tmp_path, code), invocation())).payload == b"true"
