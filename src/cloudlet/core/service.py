@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 from cloudlet.core.access import Authoriser, CredentialStore
 from cloudlet.core.clock import Clock
 from cloudlet.core.context import Call, Principal
-from cloudlet.core.errors import NotImplementedByCloudlet
+from cloudlet.core.errors import AccessDenied, NotImplementedByCloudlet
 from cloudlet.core.http import HttpRequest, HttpResponse
 from cloudlet.core.ids import request_id
 from cloudlet.core.settings import Settings
@@ -152,6 +152,25 @@ class Cloud:
         if principal.kind != "root" or principal.account != call.account:
             call.condition_keys = service.condition_keys(call, params)
             self.authoriser.authorise(call, resource, service.resource_policy(call, params))
+
+    def authorise_passing(self, call: Call, role: str, service: str) -> None:
+        """Raises AccessDenied unless the caller may hand the role (an ARN) to a service (`lambda.amazonaws.com`).
+
+        To be asked wherever a role is named that the service will assume: else whoever may create a function could do
+        what any role may.
+        """
+        principal = call.principal
+        if _owner(role) != principal.account:
+            raise AccessDenied("Cross-account pass role is not allowed.")
+        if principal.kind != "root":
+            passing = replace(
+                call,
+                api="iam",
+                operation="PassRole",
+                account=principal.account,
+                condition_keys={"iam:PassedToService": service},
+            )
+            self.authoriser.authorise(passing, role, None)
 
     async def call(
         self,

@@ -1,5 +1,6 @@
 """How calls are judged on their way in: what they count as, whose resources they touch, on whose behalf."""
 
+import json
 from typing import Any
 
 import pytest
@@ -133,3 +134,29 @@ async def test_a_call_that_counts_as_others_needs_all_of_them(access: Any, shelf
         else:
             with pytest.raises(AwsError, match="sqs:ReceiveMessage"):
                 await call
+
+
+async def test_who_may_hand_a_role_to_a_service(access: Any, policy: Any) -> None:
+    role = f"arn:aws:iam::{FIRST_ACCOUNT}:role/worker"
+    ann = await access.user("ann")
+
+    def hand_over(principal: Principal, role: str = role, service: str = "lambda.amazonaws.com") -> None:
+        call = Call("lambda", "CreateFunction", principal.account, "us-east-1", principal, "id", access.clock.now())
+        access.cloud.authorise_passing(call, role, service)
+
+    with pytest.raises(AwsError, match="iam:PassRole"):
+        hand_over(ann)
+    statement = {
+        "Effect": "Allow",
+        "Action": "iam:PassRole",
+        "Resource": role,
+        "Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}},
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    await access.call("PutUserPolicy", UserName="ann", PolicyName="p", PolicyDocument=document)
+    hand_over(ann)
+    with pytest.raises(AwsError, match="iam:PassRole"):
+        hand_over(ann, service="ecs-tasks.amazonaws.com")
+    hand_over(Principal.root(FIRST_ACCOUNT))
+    with pytest.raises(AwsError, match="Cross-account pass role is not allowed"):
+        hand_over(Principal.root(THERE))

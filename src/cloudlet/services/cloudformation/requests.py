@@ -80,6 +80,8 @@ async def deployment(
 ) -> Deployment:
     """What the request asks for. `direct`: without a change set, so that transforms need to be acknowledged."""
     refuse_unsupported(params)
+    if "RoleARN" in params:
+        cloud.authorise_passing(call, params["RoleARN"], "cloudformation.amazonaws.com")
     text = await template_text(cloud, call, params, previous)
     body = parse(text)
     template = read(body)

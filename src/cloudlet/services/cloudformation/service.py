@@ -80,6 +80,8 @@ class CloudFormation(ChangeSets):
         given: dict[str, Any] = dict(params)
         if given.get("DeletionMode") == "FORCE_DELETE_STACK" or given.get("DeploymentConfig"):
             raise NotImplementedByCloudlet("DeletionMode FORCE_DELETE_STACK of CloudFormation")
+        if "RoleARN" in given:
+            self.cloud.authorise_passing(call, given["RoleARN"], "cloudformation.amazonaws.com")
         await self.store.write(lambda tx: _begin_deletion(tx, call, stack, given))
         self.deployer.start(stack.id)
 
