@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_.~/-]*")
@@ -41,11 +42,12 @@ def query(text: str, leave_out: str | None = None) -> str:
         if not pair:
             continue
         name, _, value = pair.partition("=")
+        if name == leave_out:
+            continue
         if not plain:
             # As in a form, a plus sign is a space.
             name, value = _encoded(name.replace("+", " ")), _encoded(value.replace("+", " "))
-        if name != leave_out:
-            pairs.append((name, value))
+        pairs.append((name, value))
     return "&".join([f"{name}={value}" for name, value in sorted(pairs)])
 
 
@@ -60,6 +62,7 @@ def _reduced(value: str) -> str:
     return value
 
 
+@lru_cache(maxsize=4096)
 def _encoded(text: str) -> str:
     """Decoded, then encoded as signatures want it: whichever way the sender wrote it."""
     return quote(unquote_to_bytes(text.encode("latin-1")), safe="~")

@@ -22,7 +22,7 @@ from cloudlet.gateway.refusals import timestamp as timestamp_text
 ALGORITHM = "AWS4-HMAC-SHA256"
 MAX_SKEW = 15 * 60.0
 _LONGEST_EXPIRY = 7 * 24 * 3600
-_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]{1,2}")
+_REGION = re.compile(r"[a-z]{2,5}(?:-[a-z]+)+-[0-9]{1,2}")
 _TIMESTAMP = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
 # Signed in any case: its value is the last line of the canonical request.
 _DIGEST = "x-amz-content-sha256"
