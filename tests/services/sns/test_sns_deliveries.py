@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from cloudlet.core.context import Principal
 from cloudlet.core.errors import AwsError
 from cloudlet.core.http import Body, HttpRequest
 from cloudlet.services.sns.envelopes import text_to_sign
@@ -253,3 +254,39 @@ async def test_a_fifo_topic_keeps_order_and_drops_duplicates(sns: Any) -> None:
     assert await sns.sqs("ReceiveMessage", QueueUrl=queue) == {}
     with pytest.raises(AwsError, match="protocol"):
         await sns.subscribe(topic, "email", "boss@example.com")
+
+
+async def test_a_queue_of_another_account_confirms_first(sns: Any) -> None:
+    topic, other = await sns.topic(), {"as_": Principal.root("111111111111"), "region": "us-east-1"}
+    url = (await sns.cloud.call("sqs", "CreateQueue", {"QueueName": "theirs"}, **other))["QueueUrl"]
+    endpoint = "arn:aws:sqs:us-east-1:111111111111:theirs"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": endpoint,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    await sns.cloud.call("sqs", "SetQueueAttributes", {"QueueUrl": url, "Attributes": {"Policy": policy}}, **other)
+    subscription = await sns.subscribe(topic, "sqs", endpoint)
+    asked = {"QueueUrl": url, "WaitTimeSeconds": 20, "VisibilityTimeout": 600}
+    (message,) = (await sns.cloud.call("sqs", "ReceiveMessage", asked, **other))["Messages"]
+    token = json.loads(message["Body"])["Token"]
+    await sns("ConfirmSubscription", TopicArn=topic, Token=token)
+    found = (await sns("GetSubscriptionAttributes", SubscriptionArn=subscription))["Attributes"]
+    assert (found["PendingConfirmation"], found["ConfirmationWasAuthenticated"]) == ("false", "true")
+    await sns("Publish", TopicArn=topic, Message="across accounts")
+    (message,) = (await sns.cloud.call("sqs", "ReceiveMessage", asked, **other))["Messages"]
+    assert json.loads(message["Body"])["Message"] == "across accounts"
+
+
+async def test_who_confirmed_with_a_signature_may_demand_one_for_leaving(sns: Any, subscriber: Any) -> None:
+    topic = await sns.topic()
+    subscription = await sns.subscribe(topic, "http", subscriber.url)
+    token = json.loads((await subscriber.next())[1])["Token"]
+    await sns("ConfirmSubscription", TopicArn=topic, Token=token, AuthenticateOnUnsubscribe="true")
+    status, _ = await visit(sns, f"http://127.0.0.1:4566/?Action=Unsubscribe&SubscriptionArn={subscription}")
+    assert status == 403
+    await sns("Unsubscribe", SubscriptionArn=subscription)
+    assert await sns("ListSubscriptions") == {"Subscriptions": []}

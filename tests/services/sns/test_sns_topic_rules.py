@@ -44,7 +44,13 @@ async def test_attributes_are_set_and_checked(sns: Any) -> None:
     topic = await sns.topic()
     await sns("SetTopicAttributes", TopicArn=topic, AttributeName="DisplayName", AttributeValue="Shop")
     assert (await attributes_of(sns, topic))["DisplayName"] == "Shop"
-    for name, value in (("DisplayName", "x\n"), ("Policy", "{"), ("SignatureVersion", "3"), ("Unknown", "x")):
+    for name, value in (
+        ("DisplayName", "x\n"),
+        ("Policy", "{"),
+        ("Policy", '{"Statement": [{"Effect": "Allow", "Principal": "*"}]}'),
+        ("SignatureVersion", "3"),
+        ("Unknown", "x"),
+    ):
         with pytest.raises(AwsError) as refused:
             await sns("SetTopicAttributes", TopicArn=topic, AttributeName=name, AttributeValue=value)
         assert refused.value.code == "InvalidParameter"

@@ -61,6 +61,7 @@ async def test_bad_names_are_refused(sqs: Any, name: str) -> None:
         ("MessageRetentionPeriod", "59", "InvalidAttributeValue"),
         ("ReceiveMessageWaitTimeSeconds", "21", "InvalidAttributeValue"),
         ("Policy", "{", "InvalidAttributeValue"),
+        ("Policy", '{"Statement": [{"Effect": "Allow"}]}', "InvalidAttributeValue"),
         ("QueueArn", "x", "InvalidAttributeName"),
         ("ContentBasedDeduplication", "true", "InvalidAttributeName"),
         ("FifoQueue", "false", "InvalidAttributeName"),
@@ -86,7 +87,8 @@ async def test_attributes_are_changed_and_unset(sqs: Any, clock: Any) -> None:
     url = await sqs.queue("orders")
     created = str(int(clock.now()))
     clock.advance(5)
-    policy = json.dumps({"Version": "2012-10-17", "Statement": []})
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     await sqs("SetQueueAttributes", QueueUrl=url, Attributes={"DelaySeconds": "7", "Policy": policy})
     found = await attributes_of(sqs, url)
     assert (found["DelaySeconds"], found["Policy"]) == ("7", policy)

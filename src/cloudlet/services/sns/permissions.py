@@ -43,10 +43,10 @@ def with_permission(
 
 
 def without_permission(policy: Mapping[str, Any], label: str) -> str:
-    """The policy as JSON without the labelled statement; a label that is not there is fine."""
+    """The policy as JSON without the labelled statement; empty, for the default policy, if it was the last one."""
     document = _editable(policy)
-    document["Statement"] = [statement for statement in document["Statement"] if statement.get("Sid") != label]
-    return json.dumps(document, separators=(",", ":"))
+    kept = [statement for statement in document["Statement"] if statement.get("Sid") != label]
+    return json.dumps(document | {"Statement": kept}, separators=(",", ":")) if kept else ""
 
 
 def _editable(policy: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cloudlet.authz.documents import MalformedPolicy, parse_policy
 from cloudlet.core.arn import Arn
 from cloudlet.core.errors import NotImplementedByCloudlet
 from cloudlet.services.sns.delivery_policy import check_topic_policy
@@ -191,9 +192,7 @@ def _check_policy(value: str) -> str:
     if value == "":
         return value
     try:
-        document = json.loads(value)
-    except ValueError:
-        document = None
-    if not isinstance(document, dict) or not isinstance(document.get("Statement"), list | dict):
-        raise invalid_parameter("Policy Error: null")
+        parse_policy(value, "resource")
+    except MalformedPolicy as error:
+        raise invalid_parameter(f"Policy Error: {error}") from None
     return value

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cloudlet.authz.documents import MalformedPolicy, parse_policy
 from cloudlet.core.arn import Arn
 from cloudlet.core.errors import NotImplementedByCloudlet
 from cloudlet.services.sqs.errors import invalid_attribute_name, invalid_attribute_value, invalid_value
@@ -125,9 +126,10 @@ def _choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
 
 
 def _policy(value: str) -> str:
-    document = _object("Policy", value)
-    if not isinstance(document.get("Statement"), list | dict):
-        raise invalid_attribute_value("Policy")
+    try:
+        parse_policy(value, "resource")
+    except MalformedPolicy:
+        raise invalid_attribute_value("Policy") from None
     return value
 
 
@@ -173,8 +175,6 @@ def _object(name: str, value: str) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        if name == "Policy":
-            raise invalid_attribute_value(name)
         raise invalid_value(name, value, "It is not a JSON object.")
     return document
 

@@ -55,10 +55,15 @@ class Retention:
 
     async def _run(self) -> None:
         while True:
-            deleted = await self.expire()
-            if deleted:
-                _log.info("expired messages deleted", extra={"count": deleted})
-            await asyncio.sleep(max(self._until_next(), _SHORTEST_SECONDS))
+            pause = _SHORTEST_SECONDS
+            try:
+                deleted = await self.expire()
+                if deleted:
+                    _log.info("expired messages deleted", extra={"count": deleted})
+                pause = max(self._until_next(), pause)
+            except Exception:  # noqa: BLE001 - a boundary: logged, and tried again
+                _log.exception("expired messages could not be deleted")
+            await asyncio.sleep(pause)
 
     def _until_next(self) -> float:
         """Seconds until the oldest message of all queues expires."""
