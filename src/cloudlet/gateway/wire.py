@@ -1,5 +1,6 @@
 """ASGI's messages in, our HTTP types in between, ASGI's messages out."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 # Bodies up to here are read before anything else; larger ones are streamed to operations that can take a stream.
 IN_MEMORY = 128 * 1024
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class ClientGone(Exception):
@@ -64,7 +66,7 @@ async def read_all(request: HttpRequest, limit: int) -> bytes:
 
 async def send_response(send: Send, response: HttpResponse, head: bool) -> None:
     """`head` leaves the body out and says how long it would be."""
-    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    raw = [(name.lower().encode("latin-1"), header_value(value)) for name, value in response.headers]
     body = response.body
     length = response.content_length
     if length is None and isinstance(body, bytes) and not (head and _has_length(response)):
@@ -80,6 +82,20 @@ async def send_response(send: Send, response: HttpResponse, head: bool) -> None:
         async for chunk in body:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+def header_value(text: str) -> bytes:
+    """A header's value on the wire: what came in as Latin-1 goes out as the same bytes, all else as UTF-8.
+
+    Control characters become spaces: a value that a client chose must not end the header.
+    """
+    if text.isascii() and text.isprintable():
+        return text.encode()
+    text = _CONTROL.sub(" ", text)
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
 
 
 def _has_length(response: HttpResponse) -> bool:
