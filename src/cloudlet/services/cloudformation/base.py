@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from cloudlet.core.context import Call
 from cloudlet.core.errors import AwsError
+from cloudlet.core.http import HttpRequest, HttpResponse
 from cloudlet.core.service import Params, Service
 from cloudlet.services.cloudformation import exports
 from cloudlet.services.cloudformation.changes import Forecast
@@ -18,6 +19,7 @@ from cloudlet.services.cloudformation.records import (
     stack_by_id,
     stacks_under_way,
 )
+from cloudlet.services.cloudformation.replies import PATH, Replies
 from cloudlet.services.cloudformation.template import validation_error
 from cloudlet.store import Store, Transaction
 
@@ -39,7 +41,8 @@ class StackService(Service):
 
     async def start(self) -> None:
         self.store = Store(self.cloud.settings.data / "cloudformation.db", Path(__file__).with_name("schema.sql"))
-        self.deployer = Deployer(self.cloud, self.store)
+        self.replies = Replies(self.cloud, self.store)
+        self.deployer = Deployer(self.cloud, self.store, self.replies)
 
     async def recover(self) -> None:
         for stack_id in stacks_under_way(self.store.reader):
@@ -51,6 +54,12 @@ class StackService(Service):
     async def stop(self) -> None:
         await self.deployer.stop()
         self.store.close()
+
+    def serves_http(self, request: HttpRequest) -> bool:
+        return request.path.startswith(PATH)
+
+    async def handle_http(self, request: HttpRequest, request_id: str) -> HttpResponse:
+        return await self.replies.receive(request)
 
     def resource(self, call: Call, params: Params) -> str | None:
         name = params.get("StackName")

@@ -6,7 +6,7 @@ from typing import Any, cast
 from cloudlet.services.cloudformation.intrinsics import UNKNOWN, function_of, is_unknown
 from cloudlet.services.cloudformation.plan import Plan
 from cloudlet.services.cloudformation.records import Deployment, Resource
-from cloudlet.services.cloudformation.resources import CATALOGUE
+from cloudlet.services.cloudformation.resources import resource_type
 from cloudlet.services.cloudformation.template import Template, read, validation_error
 
 Change = dict[str, Any]
@@ -94,7 +94,7 @@ def _in_order(graph: Mapping[str, frozenset[str]]) -> Iterator[str]:
 
 
 def _details(plan: Forecast, resource: Resource, old: Template | None, previous: Deployment | None) -> Iterator[Change]:
-    kind = CATALOGUE[resource.type]
+    kind = resource_type(resource.type)
     name = resource.logical_id
     after = plan.forecast_properties(name)
     declared = plan.definition(name).properties

@@ -23,6 +23,7 @@ from cloudlet.services.cloudformation.records import (
     resources,
     stack_by_id,
 )
+from cloudlet.services.cloudformation.replies import Replies
 from cloudlet.services.cloudformation.steps import Steps
 from cloudlet.services.cloudformation.walk import Outcome, Walk
 from cloudlet.store import Store
@@ -46,9 +47,10 @@ _AFTER_DEFECT = {
 class Deployer:
     """One task for each stack that is under way; each phase can begin again where a crash cut it."""
 
-    def __init__(self, cloud: Cloud, store: Store) -> None:
+    def __init__(self, cloud: Cloud, store: Store, replies: Replies) -> None:
         self._cloud = cloud
         self._store = store
+        self._replies = replies
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._walks: dict[str, Walk] = {}
         self._draining = False
@@ -256,7 +258,7 @@ class Deployer:
             del self._walks[stack.id]
 
     async def _steps(self, stack: Stack) -> Steps:
-        return Steps(self._cloud, self._store, stack, await self._principal(stack))
+        return Steps(self._cloud, self._store, self._replies, stack, await self._principal(stack))
 
     async def _principal(self, stack: Stack) -> Principal:
         """Who makes the resources: the role handed to CloudFormation, else the one who asked."""
@@ -312,6 +314,7 @@ class Deployer:
             )
             if moved:
                 record_stack_event(tx, stack, status, reason, time)
+                tx.after_commit(lambda: self._cloud.signals.notify(f"stack:{stack.id}"))
                 if also is not None:
                     also(tx)
 

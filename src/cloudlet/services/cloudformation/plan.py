@@ -7,7 +7,7 @@ from cloudlet.services.cloudformation import parameters
 from cloudlet.services.cloudformation.graph import dependencies
 from cloudlet.services.cloudformation.intrinsics import Evaluator, text
 from cloudlet.services.cloudformation.records import Deployment, Resource
-from cloudlet.services.cloudformation.resources import CATALOGUE, ResourceType
+from cloudlet.services.cloudformation.resources import ResourceType, exists, resource_type
 from cloudlet.services.cloudformation.template import Definition, Template, read, validation_error
 
 Exports = Callable[[str], str]
@@ -61,7 +61,7 @@ class Plan:
         return self.template.resources[logical_id]
 
     def kind(self, logical_id: str) -> ResourceType:
-        return CATALOGUE[self.template.resources[logical_id].type]
+        return resource_type(self.template.resources[logical_id].type)
 
     def properties(self, logical_id: str) -> dict[str, Any]:
         """The resource's properties with all functions evaluated; raises AwsError if the type does not take them."""
@@ -111,6 +111,6 @@ def pseudo_parameters(stack_id: str, stack_name: str, account: str, region: str)
 
 def check_types(template: Template) -> None:
     """Raises ValidationError that names the types which do not exist here."""
-    unknown = sorted({each.type for each in template.resources.values() if each.type not in CATALOGUE})
+    unknown = sorted({each.type for each in template.resources.values() if not exists(each.type)})
     if unknown:
         raise validation_error(f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]")

@@ -113,3 +113,14 @@ CREATE TABLE imports (
     name TEXT NOT NULL,
     PRIMARY KEY (stack, name)
 ) STRICT, WITHOUT ROWID;
+
+-- Requests to custom resources, each with the secret of the address that takes its answer.
+CREATE TABLE replies (
+    token TEXT PRIMARY KEY,
+    stack TEXT NOT NULL REFERENCES stacks (id),
+    logical_id TEXT NOT NULL,
+    run INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    body BLOB,
+    UNIQUE (stack, logical_id, run, kind)
+) STRICT, WITHOUT ROWID;

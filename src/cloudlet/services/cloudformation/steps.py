@@ -1,5 +1,6 @@
 """One resource's way to its goal: each step recorded before and after, so that a crash leaves nothing unknown."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +19,13 @@ from cloudlet.services.cloudformation.records import (
     replaced,
     set_aside,
 )
-from cloudlet.services.cloudformation.resources import CATALOGUE, Context, ResourceType
+from cloudlet.services.cloudformation.replies import Replies
+from cloudlet.services.cloudformation.resources import Context, ResourceType, resource_type
 from cloudlet.services.cloudformation.resources.resource_type import changed, is_missing
 from cloudlet.store import Store
 from cloudlet.store.database import Transaction
 
+_log = logging.getLogger(__name__)
 _INITIATED = "Resource creation Initiated"
 _REPLACING = "Requested update requires the creation of a new physical resource; hence creating one."
 
@@ -33,6 +36,7 @@ class Steps:
 
     cloud: Cloud
     store: Store
+    replies: Replies
     stack: Stack
     principal: Principal
 
@@ -47,22 +51,28 @@ class Steps:
             resource = None
         blank = resource if resource is not None else self._blank(plan, logical_id)
         try:
-            properties = plan.properties(logical_id)
+            return await self._bring(plan, blank, plan.properties(logical_id))
         except AwsError as error:
-            await self._fail(plan, blank, error.message)
-            return False
-        if resource is None or not resource.exists:
-            return await self._create(plan, blank.with_(properties=properties))
+            await self._fail(plan, plan.resources.get(logical_id, blank), error.message)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            # Only the outermost names of properties are known here; what is inside may have any form.
+            _log.warning("malformed properties", extra={"resource": logical_id}, exc_info=True)
+            words = f"Properties validation failed for resource {logical_id} with message: {error!r}"
+            await self._fail(plan, plan.resources.get(logical_id, blank), words)
+        return False
+
+    async def _bring(self, plan: Plan, resource: Resource, properties: dict[str, Any]) -> bool:
+        if not resource.exists:
+            return await self._create(plan, resource.with_(properties=properties))
         if resource.attempted is None and resource.properties == properties:
             await self._keep(plan, resource)
             return True
-        kind = plan.kind(logical_id)
-        if changed(resource.properties, properties, *kind.immutable):
+        if changed(resource.properties, properties, *plan.kind(resource.logical_id).immutable):
             return await self._replace(plan, resource, properties)
         return await self._update(plan, resource, properties)
 
     async def _create(self, plan: Plan, resource: Resource, *, word: str = "CREATE") -> bool:
-        kind, context = CATALOGUE[resource.type], self._context(resource)
+        kind, context = resource_type(resource.type), self._context(resource)
         resuming = resource.initiated
         try:
             if not resuming:
@@ -92,7 +102,7 @@ class Steps:
             raise AwsError("AlreadyExists", f"{name} already exists", status=409)
 
     async def _update(self, plan: Plan, resource: Resource, properties: dict[str, Any]) -> bool:
-        kind, context = CATALOGUE[resource.type], self._context(resource)
+        kind, context = resource_type(resource.type), self._context(resource)
         attempted = resource.attempted
         # What an interrupted update had begun is begun again; what another one left half done counts as done.
         before = (
@@ -101,17 +111,19 @@ class Steps:
         resource = await self._record(plan, resource.with_(attempted=properties), "UPDATE_IN_PROGRESS", None)
         physical_id = resource.physical_id or ""
         try:
-            await kind.update(context, physical_id, before, properties)
-            attributes = resource.attributes | await kind.attributes(context, physical_id, properties)
+            new_id = await kind.update(context, physical_id, before, properties) or physical_id
+            attributes = resource.attributes | context.told | await kind.attributes(context, new_id, properties)
         except AwsError as error:
             await self._fail(plan, resource, _reason(error), word="UPDATE")
             return False
-        resource = resource.with_(properties=properties, attempted=None, attributes=attributes)
-        await self._record(plan, resource, "UPDATE_COMPLETE", None)
+        old = resource.with_(attempted=None)
+        resource = old.with_(physical_id=new_id, properties=properties, attributes=attributes)
+        aside = None if new_id == physical_id else lambda tx: set_aside(tx, old)
+        await self._record(plan, resource, "UPDATE_COMPLETE", None, also=aside)
         return True
 
     async def _replace(self, plan: Plan, old: Resource, properties: dict[str, Any]) -> bool:
-        kind = CATALOGUE[old.type]
+        kind = resource_type(old.type)
         if kind.is_named(properties) and not changed(old.properties, properties, str(kind.name_property)):
             await self._fail(
                 plan,
@@ -158,16 +170,21 @@ class Steps:
 
     async def delete(self, resource: Resource, *, forget: Callable[[Transaction], None] | None = None) -> bool:
         """Takes a resource down. `forget` is written with its end; without it the row stays, as deleted."""
-        kind, context = CATALOGUE[resource.type], self._context(resource)
+        kind, context = resource_type(resource.type), self._context(resource)
         if resource.status == "DELETE_COMPLETE":
             return True
         resource = await self._record(None, resource, "DELETE_IN_PROGRESS", None, keep_row=forget is None)
         try:
             physical_id = resource.physical_id
             if physical_id is None and resource.initiated:
-                physical_id = await kind.find(context, resource.name or "", resource.properties)
+                physical_id = await kind.left_behind(context, resource.name or "", resource.properties)
             if physical_id is not None:
                 await kind.delete(context, physical_id, resource.properties)
+        except (AttributeError, KeyError, TypeError) as error:
+            _log.warning("malformed properties", extra={"resource": resource.logical_id}, exc_info=True)
+            words = f"Properties validation failed for resource {resource.logical_id} with message: {error!r}"
+            await self._record(None, resource, "DELETE_FAILED", words, keep_row=forget is None)
+            return False
         except AwsError as error:
             # What the service has no operation for, it cannot have either.
             if not is_missing(error) and not (error.status == 501 and resource.physical_id is None):
@@ -184,7 +201,16 @@ class Steps:
     def _context(self, resource: Resource) -> Context:
         stack = self.stack
         return Context(
-            self.cloud, self.principal, stack.account, stack.region, stack.id, stack.name, resource.logical_id
+            cloud=self.cloud,
+            replies=self.replies,
+            principal=self.principal,
+            account=stack.account,
+            region=stack.region,
+            stack_id=stack.id,
+            stack_name=stack.name,
+            run=stack.run,
+            logical_id=resource.logical_id,
+            resource_type=resource.type,
         )
 
     def _blank(self, plan: Plan, logical_id: str) -> Resource:

@@ -150,6 +150,10 @@ def read(body: dict[str, Any]) -> Template:
     sections = {name: _section(body, name) for name in ("Parameters", "Mappings", "Conditions", "Resources", "Outputs")}
     if not sections["Resources"]:
         raise validation_error("Template format error: At least one Resources member must be defined.")
+    transforms = tuple(_transforms(body.get("Transform")))
+    if "AWS::LanguageExtensions" in transforms:
+        # Loops are written out by the transform; until then they declare nothing that could be checked.
+        sections = {name: _without_loops(section) for name, section in sections.items()}
     _check_names(sections)
     return Template(
         body=body,
@@ -158,7 +162,7 @@ def read(body: dict[str, Any]) -> Template:
         conditions=sections["Conditions"],
         resources={name: _definition(name, value) for name, value in sections["Resources"].items()},
         outputs=_outputs(sections),
-        transforms=tuple(_transforms(body.get("Transform"))),
+        transforms=transforms,
     )
 
 
@@ -171,11 +175,13 @@ def _section(body: dict[str, Any], name: str) -> dict[str, Any]:
     return cast("dict[str, Any]", section)
 
 
+def _without_loops(section: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in section.items() if not name.startswith("Fn::ForEach::")}
+
+
 def _check_names(sections: dict[str, dict[str, Any]]) -> None:
     for section, label in (("Resources", "Resource"), ("Parameters", "Parameter"), ("Outputs", "Output")):
         for name in sections[section]:
-            if name.startswith("Fn::ForEach::"):
-                continue
             if not isinstance(name, str) or not _LOGICAL_ID.fullmatch(name):
                 raise validation_error(f"Template format error: {label} name {name} is non alphanumeric.")
     both = sections["Parameters"].keys() & sections["Resources"].keys()

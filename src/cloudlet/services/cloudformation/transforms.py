@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from cloudlet.core.errors import NotImplementedByCloudlet
+from cloudlet.services.cloudformation import foreach
 from cloudlet.services.cloudformation.template import validation_error
 
 SAM = "AWS::Serverless-2016-10-31"
@@ -26,10 +27,9 @@ async def transform(
             raise NotImplementedByCloudlet(f"the transform {name}")
     if not names:
         return body
-    for section in ("Conditions", "Outputs", "Resources"):
-        if any(str(name).startswith("Fn::ForEach::") for name in body.get(section) or {}):
-            raise NotImplementedByCloudlet("Fn::ForEach")
     plain = {key: value for key, value in body.items() if key != "Transform"}
+    if LANGUAGE_EXTENSIONS in names:
+        plain = foreach.expand(plain, parameters)
     if SAM not in names:
         return plain
     loop = asyncio.get_running_loop()

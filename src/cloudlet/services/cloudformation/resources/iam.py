@@ -63,6 +63,13 @@ class _Entity(ResourceType):
 
     holder: _Holder
 
+    def check(self, properties: Properties) -> None:
+        super().check(properties)
+        for at, policy in enumerate(properties.get("Policies", [])):
+            for key in ("PolicyDocument", "PolicyName"):
+                if key not in policy:
+                    raise AwsError("ValidationError", f"#/Policies/{at}: required key [{key}] not found")
+
     async def find(self, context: Context, name: str, properties: Properties) -> str | None:
         kind = self.holder.kind
         return name if await _exists(context, f"Get{kind}", {f"{kind}Name": name}) else None

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import zipfile
+from pathlib import Path
 
 from cloudlet.core.errors import AwsError
 from cloudlet.services.cloudformation.resources.resource_type import (
@@ -333,16 +334,20 @@ def _code(properties: Properties) -> Properties:
     name = next((file for family, file in _INLINE_FILES.items() if runtime.startswith(family)), None)
     if name is None:
         raise AwsError("ValidationError", f"ZipFile can only be used with Python and Node.js runtimes, not {runtime}")
-    return {"ZipFile": _package(name, code["ZipFile"])}
+    files = {name: str(code["ZipFile"])}
+    if name.endswith(".py") and "cfnresponse" in files[name]:
+        files["cfnresponse.py"] = Path(__file__).with_name("cfnresponse.py").read_text()
+    return {"ZipFile": _package(files)}
 
 
-def _package(name: str, text: str) -> bytes:
-    """The same text always gives the same bytes, so that its hash tells whether it has changed."""
+def _package(files: dict[str, str]) -> bytes:
+    """The same texts always give the same bytes, so that their hash tells whether they have changed."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        entry = zipfile.ZipInfo(name)
-        entry.external_attr = 0o644 << 16
-        archive.writestr(entry, text)
+        for name, text in files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, text)
     return buffer.getvalue()
 
 

@@ -8,6 +8,7 @@ from cloudlet.core.context import Principal
 from cloudlet.core.errors import AwsError
 from cloudlet.core.service import Cloud
 from cloudlet.services.cloudformation.naming import physical_name
+from cloudlet.services.cloudformation.replies import Replies
 from cloudlet.services.cloudformation.resources.shaping import shaped_input
 
 Properties = dict[str, Any]
@@ -19,12 +20,15 @@ class Context:
     """On whose behalf and where a resource is made. `told` takes attributes that a service tells once, at creation."""
 
     cloud: Cloud
+    replies: Replies
     principal: Principal
     account: str
     region: str
     stack_id: str
     stack_name: str
+    run: int
     logical_id: str
+    resource_type: str
     told: Attributes = field(default_factory=dict[str, Any])
 
     async def call(self, api: str, operation: str, params: Properties) -> Any:
@@ -69,6 +73,10 @@ class ResourceType:
         """The physical id of what bears the name already, None if nothing does."""
         return None
 
+    async def left_behind(self, context: Context, name: str, properties: Properties) -> str | None:
+        """The physical id of what a creation that failed may have made, to be deleted."""
+        return await self.find(context, name, properties)
+
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         """Makes the resource; returns its physical id."""
         raise NotImplementedError
@@ -80,8 +88,8 @@ class ResourceType:
         """What Fn::GetAtt answers."""
         return {}
 
-    async def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> None:
-        """Changes the resource in place."""
+    async def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> str | None:
+        """Changes the resource in place; a physical id other than the old one says that it has been replaced."""
         raise NotImplementedError
 
     async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
