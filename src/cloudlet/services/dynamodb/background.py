@@ -11,8 +11,10 @@ from contextlib import suppress
 import orjson
 
 from cloudlet.core.clock import Clock
+from cloudlet.core.errors import AwsError
 from cloudlet.services.dynamodb import streams, tables
 from cloudlet.services.dynamodb.items import Items, Origin
+from cloudlet.services.dynamodb.keys import Key
 from cloudlet.services.dynamodb.tables import EXPIRY_BYTES, Catalogue, ExpiryIndex, Index, Table
 from cloudlet.store import Store, Transaction
 
@@ -142,7 +144,12 @@ class Background:
 
 def _add_entries(tx: Transaction, index: Index | ExpiryIndex, rows: list[tuple[bytes, bytes, bytes]]) -> None:
     """Items that the index cannot take are left out, as AWS does."""
-    entries = [(index.key_of(orjson.loads(raw)), pk, sk) for pk, sk, raw in rows]
+    entries: list[tuple[Key | None, bytes, bytes]] = []
+    for pk, sk, raw in rows:
+        item = orjson.loads(raw)
+        with suppress(AwsError):
+            index.check(item)
+            entries.append((index.key_of(item), pk, sk))
     tx.many(
         "INSERT OR IGNORE INTO index_entry (index_id, pk, sk, item_pk, item_sk) VALUES (?, ?, ?, ?, ?)",
         [(index.id, *key, pk, sk) for key, pk, sk in entries if key is not None],

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from cloudlet.core.context import Call
 from cloudlet.core.service import Service
 from cloudlet.services.dynamodb.background import Background
+from cloudlet.services.dynamodb.definitions import check_name
 from cloudlet.services.dynamodb.errors import StaleTable, table_not_found
 from cloudlet.services.dynamodb.items import Items
 from cloudlet.services.dynamodb.permissions import counted
@@ -55,6 +56,7 @@ class DynamoDBBase(Service):
             if table is not None and table.arn != given:
                 table = None
         if table is None:
+            check_name(name_in_arn(given) or given)
             raise table_not_found()
         return table
 

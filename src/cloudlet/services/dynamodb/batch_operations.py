@@ -81,9 +81,9 @@ class BatchOperations(DynamoDBBase):
 def _write(table: Table, request: Mapping[str, Any]) -> Write:
     if len(request) != 1:
         raise validation(
-            "Supplied WriteRequest has more than one request set, must contain exactly one of PutRequest or DeleteRequest"
+            "Supplied WriteRequest has more than one request set, must contain exactly one of Put and Delete"
             if request
-            else "Supplied WriteRequest is empty, must contain exactly one of PutRequest or DeleteRequest"
+            else "Supplied WriteRequest is empty, must contain exactly one of Put and Delete"
         )
     if "PutRequest" in request:
         return put_of(table, request["PutRequest"]["Item"])

@@ -19,6 +19,7 @@ _MOST_GLOBAL = 20
 _MOST_KEYS_OF_A_KIND = 4
 _MOST_NON_KEY_ATTRIBUTES = 100
 _MOST_TAGS = 50
+_TAG = re.compile(r"[\w\s+\-=.:/@]*")
 _UNSUPPORTED = ("VectorIndexes", "GlobalTableSourceArn", "GlobalTableSettingsReplicationMode", "ResourcePolicy")
 
 
@@ -105,10 +106,10 @@ def _check_key_schema(schema: Sequence[Mapping[str, str]], definitions: Sequence
             raise validation("Both the Hash Key and the Range Key element in the KeySchema have the same name")
         if schema[1]["KeyType"] != "RANGE":
             raise validation("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
-    _check_defined(schema, definitions)
+    check_defined(schema, definitions)
 
 
-def _check_defined(schema: Sequence[Mapping[str, str]], definitions: Sequence[Mapping[str, str]]) -> None:
+def check_defined(schema: Sequence[Mapping[str, str]], definitions: Sequence[Mapping[str, str]]) -> None:
     defined = [each["AttributeName"] for each in definitions]
     names = [each["AttributeName"] for each in schema]
     if any(name not in defined for name in names):
@@ -207,7 +208,7 @@ def _check_global_schema(schema: Sequence[Mapping[str, str]], definitions: Seque
     if kinds[0] != "HASH":
         raise validation("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
     if kinds != ["HASH"] * hashes + ["RANGE"] * ranges:
-        raise validation("Invalid KeySchema: All HASH key elements must come before RANGE key elements")
+        raise validation("Invalid KeySchema: All HASH key elements must precede the RANGE key elements")
     if hashes > _MOST_KEYS_OF_A_KIND or ranges > _MOST_KEYS_OF_A_KIND:
         raise validation(
             f"Invalid KeySchema: The number of key attributes exceeds the limit of {_MOST_KEYS_OF_A_KIND} HASH and "
@@ -218,7 +219,7 @@ def _check_global_schema(schema: Sequence[Mapping[str, str]], definitions: Seque
         if len(names) == 2:
             raise validation("Both the Hash Key and the Range Key element in the KeySchema have the same name")
         raise validation("Invalid KeySchema: Some index key attribute have the same name")
-    _check_defined(schema, definitions)
+    check_defined(schema, definitions)
 
 
 def _projection(given: Mapping[str, Any]) -> Document:
@@ -230,7 +231,7 @@ def _projection(given: Mapping[str, Any]) -> Document:
         if not names:
             raise invalid_values("ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
         if len(set(names)) != len(names):
-            raise invalid_values("NonKeyAttributes contains duplicates")
+            raise invalid_values("Duplicate NonKeyAttributes")
         return {"ProjectionType": kind, "NonKeyAttributes": list(names)}
     if names is not None:
         raise invalid_values(f"ProjectionType is {kind}, but NonKeyAttributes is specified")
@@ -281,11 +282,13 @@ def _encryption(specification: Mapping[str, Any]) -> Document | None:
     return None
 
 
-def checked_tags(present: Mapping[str, str], added: Sequence[Mapping[str, str]]) -> dict[str, str]:
+def checked_tags(present: Mapping[str, str], added: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The tags after adding some."""
     keys = [tag["Key"] for tag in added]
     if len(set(keys)) != len(keys):
         raise validation("One or more parameter values were invalid: Duplicate tag keys are not allowed")
+    if any(_TAG.fullmatch(text) is None for tag in added for text in (tag["Key"], tag["Value"])):
+        raise invalid_values("Tag keys and values can contain only letters, whitespace, numbers and _.:/=+-@")
     if any(key.lower().startswith("aws:") for key in keys):
         raise AwsError("AccessDeniedException", "Tag keys starting with 'aws:' are reserved for system use")
     tags = {**present, **{tag["Key"]: tag["Value"] for tag in added}}
@@ -300,7 +303,10 @@ def merged_definitions(table: Table, given: Sequence[Mapping[str, str]]) -> list
     for each in given:
         known = merged.setdefault(each["AttributeName"], dict(each))
         if known["AttributeType"] != each["AttributeType"]:
+            name = each["AttributeName"]
             raise invalid_values(
-                f"Cannot redefine AttributeDefinition {each['AttributeName']}: its type is {known['AttributeType']}"
+                "Attributes cannot be redefined. Please check that your attribute has the same type as previously "
+                f"defined. Existing schema: Schema:[SchemaElement: key{{{name}:{known['AttributeType']}:HASH}}] "
+                f"New schema: Schema:[SchemaElement: key{{{name}:{each['AttributeType']}:HASH}}]"
             )
     return list(merged.values())

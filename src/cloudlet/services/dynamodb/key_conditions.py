@@ -58,7 +58,7 @@ def _row(condition: Condition, placeholders: Placeholders) -> Row:
         bounds = [_constant(condition.low, placeholders), _constant(condition.high, placeholders)]
         return _attribute(condition.operand, placeholders), "BETWEEN", bounds
     if isinstance(condition, Function) and condition.name == "begins_with":
-        first, second = condition.arguments
+        first, second = condition.arguments[0], condition.arguments[1]
         return _attribute(first, placeholders), "begins_with", [_constant(second, placeholders)]
     name = getattr(condition, "operator", None) or getattr(condition, "name", None) or _WORDS[type(condition).__name__]
     raise _invalid(f"Invalid operator used in KeyConditionExpression: {name}")
@@ -109,6 +109,11 @@ def key_range(schema: KeySchema, rows: list[Row]) -> KeyRange:
 
 def _check_names(schema: KeySchema, given: dict[str, tuple[str, list[Value]]]) -> None:
     unknown = [name for name in given if name not in schema.names]
+    if len(schema.names) > 2 and any(given.get(name, ("",))[0] != "=" for name in schema.hash):
+        raise validation(
+            "Query key condition not supported: all HASH key attributes "
+            f"({', '.join(schema.hash)}) need equality conditions"
+        )
     for name in schema.hash:
         if name not in given:
             raise validation(f"Query condition missed key schema element: {name}")
@@ -141,19 +146,26 @@ def _sort_range(schema: KeySchema, given: dict[str, tuple[str, list[Value]]]) ->
     for position, name in enumerate(schema.range):
         if name not in given:
             if any(later in given for later in schema.range[position:]):
-                raise validation(f"Query condition missed key schema element: {name}")
+                raise _gap(schema)
             break
         operator, values = given[name]
         _check_value(schema, name, values)
         if operator != "=":
             if any(later in given for later in schema.range[position + 1 :]):
-                raise validation("Query key condition not supported")
+                raise _gap(schema)
             return _bounds(equal, operator, values, width)
         equal.append(values[0])
     if not equal:
         return b"", None
     start = beginnings(equal, False, width)
     return start, _after(start, width)
+
+
+def _gap(schema: KeySchema) -> AwsError:
+    return validation(
+        f"Query key condition not supported: of the RANGE key attributes ({', '.join(schema.range)}) all before the "
+        "last that has a condition need equality conditions"
+    )
 
 
 def _bounds(equal: list[Value], operator: str, values: list[Value], width: int) -> tuple[bytes, bytes | None]:

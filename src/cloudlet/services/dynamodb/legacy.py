@@ -5,7 +5,7 @@ from typing import Any
 
 from cloudlet.core.errors import AwsError
 from cloudlet.services.dynamodb.errors import invalid_values, validation
-from cloudlet.services.dynamodb.expressions.conditions import BoundCondition
+from cloudlet.services.dynamodb.expressions.conditions import BoundCondition, in_order, shown
 from cloudlet.services.dynamodb.expressions.nodes import (
     Action,
     AddAction,
@@ -58,7 +58,9 @@ def check_not_mixed(params: Mapping[str, Any]) -> None:
     if not old:
         return
     new = [name for name in _NEW if name in params]
-    if new:
+    # KeyConditions only exclude their own successor.
+    clash = new if old != ["KeyConditions"] else [name for name in new if name == "KeyConditionExpression"]
+    if clash:
         raise validation(
             "Can not use both expression and non-expression parameters in the same request: Non-expression "
             f"parameters: {{{', '.join(old)}}} Expression parameters: {{{', '.join(new)}}}"
@@ -127,7 +129,7 @@ def attributes_to_get(names: Sequence[str]) -> Projection:
 def attribute_updates(given: Mapping[str, Mapping[str, Any]]) -> BoundUpdate:
     values = _Values()
     actions = [_action(values, name, each) for name, each in given.items()]
-    return BoundUpdate(actions, values.placeholders, lists_grow=True)
+    return BoundUpdate(actions, values.placeholders, legacy=True)
 
 
 def _action(values: _Values, name: str, given: Mapping[str, Any]) -> Action:
@@ -187,6 +189,12 @@ def _checked(operator: str, given: Mapping[str, Any]) -> list[Value]:
         _check_type(operator, value)
     if operator in ("IN", "BETWEEN") and len({kind_of(value) for value in found}) > 1:
         raise invalid_values("AttributeValues inside AttributeValueList must all be of the same type")
+    if operator == "BETWEEN" and not in_order(*found):
+        raise validation(
+            "The BETWEEN condition was provided a range where the lower bound is greater than the upper bound: "
+            f"lower bound operand: AttributeValue: {shown(found[0])}, "
+            f"upper bound operand: AttributeValue: {shown(found[1])}"
+        )
     return found
 
 

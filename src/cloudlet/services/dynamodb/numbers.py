@@ -17,6 +17,8 @@ _LARGEST_EXPONENT = 125
 # Wide enough for the exact sum of the largest and the smallest number.
 _EXACT = Context(prec=400, Emax=999_999, Emin=-999_999)
 
+_OVERFLOW = "Number overflow. Attempting to store a number with magnitude larger than supported range"
+
 _NEGATIVE, _ZERO, _POSITIVE = b"\x00", b"\x01", b"\x02"
 
 
@@ -42,7 +44,7 @@ def canonical(text: str) -> str:
 def _check_range(digits: str, scale: int) -> None:
     magnitude = len(digits) - 1 + scale
     if magnitude > _LARGEST_EXPONENT:
-        raise validation("Number overflow. Attempting to store a number with magnitude larger than supported range")
+        raise validation(_OVERFLOW)
     if magnitude < _SMALLEST_EXPONENT:
         raise validation("Number underflow. Attempting to store a number with magnitude smaller than supported range")
     if len(digits) > _DIGITS:
@@ -58,11 +60,18 @@ def _plain(digits: str, scale: int) -> str:
 
 def added(one: str, other: str) -> str:
     """Raises ValidationException where the exact sum does not fit."""
-    return canonical(str(_EXACT.add(Decimal(one), Decimal(other))))
+    return _result(_EXACT.add(Decimal(one), Decimal(other)))
 
 
 def subtracted(one: str, other: str) -> str:
-    return canonical(str(_EXACT.subtract(Decimal(one), Decimal(other))))
+    return _result(_EXACT.subtract(Decimal(one), Decimal(other)))
+
+
+def _result(number: Decimal) -> str:
+    """A sum of too many digits is an overflow to AWS."""
+    if len(number.normalize(_EXACT).as_tuple().digits) > _DIGITS:
+        raise validation(_OVERFLOW)
+    return canonical(str(number))
 
 
 def size(text: str) -> int:

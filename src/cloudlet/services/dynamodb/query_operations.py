@@ -51,6 +51,11 @@ class QueryOperations(DynamoDBBase):
         range_ = Range(keys.partition, keys.low, keys.high, backwards=not params.get("ScanIndexForward", True))
         if "ExclusiveStartKey" in params:
             after = _start(params["ExclusiveStartKey"], source)
+            if not schema.range and source.index is None:
+                shown = ", ".join(
+                    f"{name}=AttributeValue: {value}" for name, value in params["ExclusiveStartKey"].items()
+                )
+                raise validation(f"The provided starting key is invalid: ExclusiveStartKey: {{{shown}}}")
             if after[0] != keys.partition or not keys.holds(after[1]):
                 raise validation("The provided starting key is outside query boundaries based on provided conditions")
             range_ = replace(range_, after=after)

@@ -1,6 +1,6 @@
 """The operations on what tables have beside items: time to live, tags, limits, backups."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cloudlet.core.arn import Arn
@@ -50,11 +50,10 @@ class SettingOperations(DynamoDBBase):
 
     @operation("TagResource")
     async def tag_resource(self, call: Call, params: "t.TagResourceInputTypeDef") -> None:
-        if not params["Tags"]:
+        added: Sequence[Mapping[str, Any]] = params["Tags"]
+        if not added:
             raise invalid_values("The number of tags must be at least 1")
-        await self._change_tags(
-            call, params["ResourceArn"], lambda tags: definitions.checked_tags(tags, params["Tags"])
-        )
+        await self._change_tags(call, params["ResourceArn"], lambda tags: definitions.checked_tags(tags, added))
 
     @operation("UntagResource")
     async def untag_resource(self, call: Call, params: "t.UntagResourceInputTypeDef") -> None:
@@ -107,10 +106,16 @@ class SettingOperations(DynamoDBBase):
         }
 
     def _tagged(self, call: Call, text: str) -> Table:
+        if not text.startswith("arn:"):
+            raise validation(f"Invalid resourceArn: ARNs must start with 'arn:': {text}")
         name = name_in_arn(text)
         if name is None:
             raise validation(f"Invalid TableArn: Invalid ResourceArn provided as input {text}")
         arn = Arn.parse(text)
+        if arn.resource != f"table/{name}":
+            raise invalid_values(
+                f"Invalid resource arn provided, only table or stream is accepted. Provided resource arn: {text}"
+            )
         table = self.catalogue.find(arn.account, arn.region, name)
         if table is None or arn.account != call.account or arn.region != call.region:
             raise arn_not_found(text)

@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as BadBase64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from cloudlet.core.service import operation
 from cloudlet.services.dynamodb import streams
 from cloudlet.services.dynamodb.base import DynamoDBBase
 from cloudlet.services.dynamodb.errors import validation
+from cloudlet.services.dynamodb.tables import name_in_arn
 from cloudlet.store import Reader
 
 if TYPE_CHECKING:
@@ -46,6 +48,12 @@ class _Stream:
 class StreamOperations(DynamoDBBase):
     @operation("ListStreams", api=_API)
     async def list_streams(self, call: Call, params: "t.ListStreamsInputTypeDef") -> dict[str, Any]:
+        limit = params.get("Limit", _LARGEST_PAGE)
+        if limit > _LARGEST_PAGE:
+            raise _too_high(limit, _LARGEST_PAGE)
+        after = params.get("ExclusiveStartStreamArn")
+        if after is not None:
+            _check_arn(after)
         rows = self.store.reader.all(
             f"SELECT {_COLUMNS} FROM stream WHERE account = ? AND region = ? AND (disabled IS NULL OR disabled > ?)"
             " ORDER BY arn",
@@ -54,10 +62,8 @@ class StreamOperations(DynamoDBBase):
         found = [_Stream(*row) for row in rows]
         if "TableName" in params:
             found = [stream for stream in found if stream.table_name == params["TableName"]]
-        after = params.get("ExclusiveStartStreamArn")
         if after is not None:
             found = [stream for stream in found if stream.arn > after]
-        limit = params.get("Limit", _LARGEST_PAGE)
         output: dict[str, Any] = {
             "Streams": [
                 {"StreamArn": stream.arn, "TableName": stream.table_name, "StreamLabel": stream.label}
@@ -76,7 +82,11 @@ class StreamOperations(DynamoDBBase):
             ending = max(stream.ending, stream.start)
             sequence_range["EndingSequenceNumber"] = streams.sequence_number(ending)
         shards = [{"ShardId": stream.shard_id, "SequenceNumberRange": sequence_range}]
-        if params.get("ExclusiveStartShardId", "") >= stream.shard_id or "ShardFilter" in params:
+        if params.get("ExclusiveStartShardId", "") >= stream.shard_id:
+            shards = []
+        if "ShardFilter" in params:
+            _check_shard_filter(params["ShardFilter"], stream)
+            # The one shard has no children.
             shards = []
         description = {
             "StreamArn": stream.arn,
@@ -96,6 +106,8 @@ class StreamOperations(DynamoDBBase):
         if params["ShardId"] != stream.shard_id:
             raise _not_found(f"Shard: {params['ShardId']} in Stream: {stream.arn} not found")
         kind = params["ShardIteratorType"]
+        if "SequenceNumber" in params and kind in ("TRIM_HORIZON", "LATEST"):
+            raise validation(f"SequenceNumber must not be specified for ShardIteratorType {kind}")
         if kind == "TRIM_HORIZON":
             after = 0
         elif kind == "LATEST":
@@ -116,6 +128,8 @@ class StreamOperations(DynamoDBBase):
         stream = self._stream(call, arn)
         since = call.time - streams.RETENTION
         limit = params.get("Limit", _MOST_RECORDS)
+        if limit > _MOST_RECORDS:
+            raise _too_high(limit, _MOST_RECORDS)
 
         def read(reader: Reader) -> list[dict[str, Any]]:
             return streams.records_after(reader, stream.id, after, since, limit)
@@ -129,6 +143,7 @@ class StreamOperations(DynamoDBBase):
         return output
 
     def _stream(self, call: Call, arn: str) -> _Stream:
+        _check_arn(arn)
         row = self.store.reader.one(
             f"SELECT {_COLUMNS} FROM stream WHERE arn = ? AND account = ? AND region = ?"
             " AND (disabled IS NULL OR disabled > ?)",
@@ -155,6 +170,26 @@ class StreamOperations(DynamoDBBase):
                 f"SequenceNumber {number} is before the trim horizon",
             )
         return sequence
+
+
+def _check_arn(arn: str) -> None:
+    if name_in_arn(arn) is None or "/stream/" not in arn:
+        raise validation(f"Invalid StreamArn: {arn}")
+
+
+def _too_high(limit: int, most: int) -> AwsError:
+    return validation(
+        f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: "
+        f"Member must have value less than or equal to {most}"
+    )
+
+
+def _check_shard_filter(given: Mapping[str, Any], stream: _Stream) -> None:
+    for name in ("Type", "ShardId"):
+        if name not in given:
+            raise validation(f"ShardFilter.{name} is required")
+    if given["ShardId"] != stream.shard_id:
+        raise validation(f"ShardFilter.ShardId {given['ShardId']} is no shard of the stream")
 
 
 def _not_found(what: str) -> AwsError:

@@ -33,7 +33,7 @@ class TableUpdate:
 
     def apply(self) -> None:
         params, document = self._params, self._document
-        if not any(name in params for name in _CHANGES):
+        if not any(name in params and params[name] != [] for name in _CHANGES):
             raise validation(
                 "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
                 "GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required"
@@ -105,17 +105,21 @@ class TableUpdate:
         changes = [update for update in updates if "Create" in update or "Delete" in update]
         if len(changes) > 1:
             raise _only_one()
-        names = [each["IndexName"] for update in updates for each in update.values()]
+        names = [each["IndexName"] for update in updates if len(update) == 1 for each in update.values()]
         if len(set(names)) != len(names):
             raise invalid_values(
                 "Only one global secondary index update per index is allowed simultaneously. "
                 f"Index: {next(name for name in names if names.count(name) > 1)}"
             )
+        kinds = {"Create": self._create_index, "Update": self._update_index, "Delete": self._delete_index}
         for update in updates:
-            if len(update) != 1:
-                raise invalid_values("One of GlobalSecondaryIndexUpdate.Create, Update or Delete must be given")
-            ((kind, given),) = update.items()
-            {"Create": self._create_index, "Update": self._update_index, "Delete": self._delete_index}[kind](given)
+            given = [(change, update[kind]) for kind, change in kinds.items() if kind in update]
+            if len(given) != 1:
+                raise invalid_values(
+                    "A GlobalSecondaryIndexUpdate must have exactly one of the operations Create, Update and Delete"
+                )
+            change, of = given[0]
+            change(of)
 
     def _create_index(self, given: Mapping[str, Any]) -> None:
         document = self._document
@@ -126,6 +130,7 @@ class TableUpdate:
             raise _only_one()
         if len(present) >= _MOST_GLOBAL:
             raise invalid_values(f"Number of GlobalSecondaryIndexes exceeds per-table limit of {_MOST_GLOBAL}")
+        definitions.check_defined(given["KeySchema"], self._params.get("AttributeDefinitions", ()))
         index = definitions.global_index(document, given, "CREATING")
         index["Id"] = tables.insert_index(self._tx, self._table.id, given["IndexName"], backfilling=True)
         present.append(index)

@@ -17,13 +17,15 @@ from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.item_operations import projection_of, shown_item
 from cloudlet.services.dynamodb.items import READ_WITH_SIZE, Origin
 from cloudlet.services.dynamodb.keys import key_given
-from cloudlet.services.dynamodb.tables import check_fresh
+from cloudlet.services.dynamodb.tables import Table, check_fresh
 from cloudlet.services.dynamodb.writes import (
     Outcome,
+    Put,
     Write,
     condition_check,
     conditional_delete,
     conditional_put,
+    put_of,
     update_of,
 )
 from cloudlet.store import Reader, Transaction
@@ -80,7 +82,11 @@ class TransactionOperations(DynamoDBBase):
         return output
 
     async def _transact_write(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
-        writes = [self._write(call, each) for each in params["TransactItems"]]
+        writes: list[Write] = []
+        for each in params["TransactItems"]:
+            writes.append(self._write(call, each, len(writes), len(params["TransactItems"])))
+        if sum(write.new.size for write in writes if isinstance(write, Put) and write.new is not None) > _LARGEST:
+            raise validation("Transaction request is too large: the aggregate item size cannot exceed 4 MB")
         if len({(write.table.id, write.key) for write in writes}) != len(writes):
             raise validation("Transaction request cannot include multiple operations on one item")
         token = params.get("ClientRequestToken")
@@ -121,11 +127,33 @@ class TransactionOperations(DynamoDBBase):
             raise _cancelled(reasons)
         return outcomes
 
-    def _write(self, call: Call, given: Mapping[str, Any]) -> Write:
+    def _write(self, call: Call, given: Mapping[str, Any], position: int, count: int) -> Write:
+        """Raises ValidationException for a wrong request, TransactionCanceledException for a wrong item or key."""
         if len(given) != 1:
             raise validation("TransactItems can only contain one of Check, Put, Update or Delete")
         ((kind, params),) = given.items()
-        return _KINDS[kind](self.table(call, params["TableName"]), params)
+        table = self.table(call, params["TableName"])
+        try:
+            return _KINDS[kind](table, params)
+        except AwsError:
+            problem = _problem_of_item(table, kind, params)
+            if problem is None:
+                raise
+        reasons: list[dict[str, Any]] = [{"Code": "None"} for _ in range(count)]
+        reasons[position] = {"Code": "ValidationError", "Message": problem.message}
+        raise _cancelled(reasons)
+
+
+def _problem_of_item(table: Table, kind: str, params: Mapping[str, Any]) -> AwsError | None:
+    """What is wrong with the item or key alone."""
+    try:
+        if kind == "Put":
+            put_of(table, params["Item"])
+        else:
+            key_given(table.keys, params["Key"])
+    except AwsError as error:
+        return error if error.code == "ValidationException" else None
+    return None
 
 
 def _cancelled(reasons: list[dict[str, Any]]) -> AwsError:

@@ -37,6 +37,8 @@ def normalised_item(item: Item) -> tuple[Item, int]:
     for name, value in item.items():
         result[name], size = normalised(value)
         total += size + (len(name) if name.isascii() else len(name.encode()))
+    if "" in result:
+        raise invalid_values("Empty attribute name")
     return result, total
 
 
@@ -161,7 +163,7 @@ def _map(content: Any, depth: int) -> tuple[Item, int]:
 
 def _check_depth(depth: int) -> None:
     if depth >= _DEEPEST:
-        raise validation("Nesting Levels have exceeded supported limits")
+        raise validation("Nesting Levels have exceeded supported limits: Attributes can be nested up to 32 levels deep")
 
 
 def _set(kind: str, what: str, element: Callable[[Any, int], tuple[str, int]]) -> Callable[[Any, int], Any]:

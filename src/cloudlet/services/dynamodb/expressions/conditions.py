@@ -20,7 +20,8 @@ from cloudlet.services.dynamodb.expressions.nodes import (
     ValueRef,
 )
 from cloudlet.services.dynamodb.expressions.parser import parse_condition
-from cloudlet.services.dynamodb.expressions.paths import shown, value_at
+from cloudlet.services.dynamodb.expressions.paths import shown as shown_path
+from cloudlet.services.dynamodb.expressions.paths import value_at
 from cloudlet.services.dynamodb.expressions.placeholders import Placeholders
 from cloudlet.services.dynamodb.values import Item, Value, binary, kind_of
 
@@ -130,6 +131,11 @@ def _ordered(left: Value | None, right: Value | None, operator: str) -> bool:
     return one > other if operator == ">" else one >= other
 
 
+def in_order(low: Value, high: Value) -> bool:
+    """Whether two scalars of the same type are in order, or equal."""
+    return _ordered(low, high, "<=")
+
+
 def _comparable(value: Value) -> Any:
     ((kind, content),) = value.items()
     # Python's order of texts, by code point, is that of their UTF-8 bytes.
@@ -222,8 +228,8 @@ class _Check:
         else:
             return
         raise self._invalid(
-            f"{rule}; lower bound operand: AttributeValue: {_shown(low)}, "
-            f"upper bound operand: AttributeValue: {_shown(high)}"
+            f"{rule}; lower bound operand: AttributeValue: {shown(low)}, "
+            f"upper bound operand: AttributeValue: {shown(high)}"
         )
 
     def _function(self, node: Function) -> None:
@@ -271,7 +277,7 @@ class _Check:
             if any(isinstance(each, Path) and self._placeholders.steps(each) == steps for each in others):
                 raise self._invalid(
                     "The first operand must be distinct from the remaining operands for this operator or function; "
-                    f"{word}: {name}, first operand: {shown(steps)}"
+                    f"{word}: {name}, first operand: {shown_path(steps)}"
                 )
 
     def _scalar(self, operator: str, operand: Operand) -> None:
@@ -289,6 +295,7 @@ class _Check:
         return validation(f"Invalid {self._what}: {message}")
 
 
-def _shown(value: Value) -> str:
+def shown(value: Value) -> str:
+    """A value as AWS prints it in errors."""
     ((kind, content),) = value.items()
     return f"{{{kind}:{content}}}"

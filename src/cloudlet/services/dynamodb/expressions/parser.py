@@ -40,7 +40,7 @@ _UPDATE_FUNCTIONS = {"if_not_exists": 2, "list_append": 2}
 _KNOWN = {**PREDICATES, **_SIZE, **_UPDATE_FUNCTIONS}
 _MOST_OPTIONS = 100
 _MOST_OPERATORS = 300
-_DEEPEST = 64
+_DEEPEST = 150
 _LONGEST_PATH = 32
 
 
@@ -150,7 +150,7 @@ class _Parser:
             return self._simple_operand()
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise self._invalid("The expression is nested too deeply;")
+            raise self._invalid("The expression nested too deeply;")
         self._at += 1
         inner = self._either()
         self._expect(")")
@@ -250,7 +250,7 @@ class _Parser:
             else:
                 break
         if len(steps) > _LONGEST_PATH:
-            raise self._invalid("The document path has too many nesting elements;")
+            raise self._invalid(f"The document path has too many nesting levels; nesting levels: {len(steps)}")
         return Path(tuple(steps))
 
     def _name(self) -> str:
@@ -289,7 +289,7 @@ class _Parser:
             raise self._misused(name)
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise self._invalid("The expression is nested too deeply;")
+            raise self._invalid("The expression nested too deeply;")
         self._at += 2
         arguments = self.separated(self._update_operand if updates else lambda: self._operand(self._term()))
         self._expect(")")

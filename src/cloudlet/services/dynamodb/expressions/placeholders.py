@@ -86,9 +86,7 @@ def _checked_names(names: Mapping[str, str]) -> Mapping[str, str]:
     for key, name in names.items():
         _check_key(key, _NAME, "ExpressionAttributeNames")
         if not isinstance(name, str) or not name:
-            raise validation(
-                "ExpressionAttributeNames contains invalid value: Attribute name must not be empty for key " + key
-            )
+            raise validation(f"ExpressionAttributeNames contains invalid value: Empty attribute name for key {key}")
     return names
 
 

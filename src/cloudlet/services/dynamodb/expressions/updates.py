@@ -42,13 +42,14 @@ _SETS = frozenset(("SS", "NS", "BS"))
 class BoundUpdate:
     """Actions with the values of their request."""
 
-    __slots__ = ("_placeholders", "actions", "lists_grow", "projection")
+    __slots__ = ("_legacy", "_placeholders", "actions", "projection")
 
-    def __init__(self, actions: Sequence[Action], placeholders: Placeholders, *, lists_grow: bool = False) -> None:
-        """`lists_grow`: ADD appends to lists, as it does in the legacy parameter only."""
+    def __init__(self, actions: Sequence[Action], placeholders: Placeholders, *, legacy: bool = False) -> None:
+        """`legacy`: of AttributeUpdates, which have their own words for a wrong type."""
         self._placeholders = placeholders
         self.actions = [(placeholders.steps(action.path), action) for action in actions]
-        self.lists_grow = lists_grow
+        self._legacy = legacy
+        check_disjoint((steps for steps, _ in self.actions), "UpdateExpression")
         self.projection = Projection(steps for steps, _ in self.actions) if actions else None
 
     @classmethod
@@ -58,9 +59,7 @@ class BoundUpdate:
         placeholders.use(parsed)
         for action in parsed.tree:
             _check(action, placeholders)
-        update = cls(parsed.tree, placeholders)
-        check_disjoint((steps for steps, _ in update.actions), "UpdateExpression")
-        return update
+        return cls(parsed.tree, placeholders)
 
     def check_keys(self, key_names: Iterable[str]) -> None:
         names = frozenset(key_names)
@@ -100,17 +99,28 @@ class BoundUpdate:
         operand = self._placeholders.values[action.value.name]
         if isinstance(action, AddAction):
             return operand if present is None else self._sum(present, operand)
-        return None if present is None else _without(present, operand)
+        return None if present is None else self._without(present, operand)
 
     def _sum(self, present: Value, operand: Value) -> Value:
         kind = kind_of(operand)
         if kind not in present:
-            raise _wrong_operand()
+            raise self._mismatch()
         if kind == "N":
             return {"N": numbers.added(present["N"], operand["N"])}
         if kind == "L":
             return {"L": present["L"] + operand["L"]}
         return {kind: ordered(list({*present[kind], *operand[kind]}), kind)}
+
+    def _without(self, present: Value, operand: Value) -> Value | None:
+        kind = kind_of(operand)
+        if kind not in present:
+            raise self._mismatch()
+        gone = set(operand[kind])
+        left = [element for element in present[kind] if element not in gone]
+        return {kind: left} if left else None
+
+    def _mismatch(self) -> AwsError:
+        return invalid_values("Type mismatch for attribute to update") if self._legacy else _wrong_operand()
 
     def _operand(self, operand: Operand, old: Item) -> Value:
         if isinstance(operand, ValueRef):
@@ -138,15 +148,6 @@ class BoundUpdate:
         if "L" not in left or "L" not in right:
             raise _wrong_operand()
         return {"L": left["L"] + right["L"]}
-
-
-def _without(present: Value, operand: Value) -> Value | None:
-    kind = kind_of(operand)
-    if kind not in present:
-        raise _wrong_operand()
-    gone = set(operand[kind])
-    left = [element for element in present[kind] if element not in gone]
-    return {kind: left} if left else None
 
 
 def _parent(item: Item, steps: Steps) -> Value:
@@ -199,6 +200,11 @@ def _check_operand(operand: Operand, placeholders: Placeholders) -> None:
         _check_constants(operand.operator, (operand.left, operand.right), "N", placeholders)
     elif isinstance(operand, Function):
         if operand.name == "list_append":
+            if any(isinstance(each, Function) and each.name == "list_append" for each in operand.arguments):
+                raise validation(
+                    "Invalid UpdateExpression: The function is not allowed to be used this way in an expression; "
+                    "function: list_append"
+                )
             _check_constants(operand.name, operand.arguments, "L", placeholders)
         for argument in operand.arguments:
             _check_operand(argument, placeholders)
