@@ -11,21 +11,36 @@ import pytest
 Cloudlet = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.fixture(scope="session")
+def command_line() -> Callable[[Any], Cloudlet]:
+    """Makes, for a server, the function that runs commands against it: `cloudlet("deploy", "template.yaml")`."""
+
+    def for_server(server: Any) -> Cloudlet:
+        key = server.session().get_credentials()
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            "CLOUDLET_DATA": str(server.data),
+            "CLOUDLET_ROOT_ACCESS_KEY_ID": key.access_key,
+            "CLOUDLET_ROOT_SECRET_ACCESS_KEY": key.secret_key,
+        }
+
+        def run(*arguments: str, input: str | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                [sys.executable, "-m", "cloudlet.cli.main", *arguments],
+                env={**environment, **more},
+                input=input,
+                capture_output=True,
+                text=True,
+                timeout=110,
+                check=False,
+            )
+
+        return run
+
+    return for_server
+
+
 @pytest.fixture(scope="module")
-def cloudlet(server: Any) -> Cloudlet:
-    """Runs a command against the module's server: `cloudlet("deploy", "template.yaml")`."""
-    key = server.session().get_credentials()
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-        "CLOUDLET_DATA": str(server.data),
-        "CLOUDLET_ROOT_ACCESS_KEY_ID": key.access_key,
-        "CLOUDLET_ROOT_SECRET_ACCESS_KEY": key.secret_key,
-    }
-
-    def run(*arguments: str, input: str | None = None, **more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "cloudlet.cli.main", *arguments]
-        return subprocess.run(
-            command, env={**environment, **more}, input=input, capture_output=True, text=True, timeout=110, check=False
-        )
-
-    return run
+def cloudlet(server: Any, command_line: Callable[[Any], Cloudlet]) -> Cloudlet:
+    """Runs a command against the module's server."""
+    return command_line(server)

@@ -244,3 +244,18 @@ def test_the_stack_is_destroyed_with_its_files(cloudlet: Any, application: Appli
     assert gone.returncode == 0, gone.stdout + gone.stderr
     assert "Emptied the bucket" in gone.stdout
     assert application.s3.list_buckets(Prefix="inventory-")["Buckets"] == []
+
+
+def test_a_server_that_is_killed_loses_no_level_and_no_alert(own_server: Any, command_line: Any):
+    deployed = command_line(own_server)("deploy", str(APPLICATION))
+    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+    application = Application(own_server)
+    for sample in SAMPLES:
+        application.upload(sample.name, sample.read_bytes())
+    for pause in (0.1, 0.7, 0.3):  # in the middle of loading, or of telling
+        time.sleep(pause)
+        own_server.restart()
+    levels = eventually(lambda: found if len(found := application.levels()) == 36 else None)
+    for key, count in levels.items():
+        if count == 0:
+            application.wait_for_alert(*key)
