@@ -155,7 +155,7 @@ def timestamp_writer(shape: Shape, default: str) -> Convert:
 
 
 def _number(value: datetime | float) -> float | int:
-    seconds = timestamps.epoch(value)
+    seconds = float(timestamps.epoch(value))
     return int(seconds) if seconds.is_integer() else seconds
 
 
