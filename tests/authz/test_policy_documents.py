@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cloudlet.authz.documents import Kind, MalformedPolicy, parse_policy
 
@@ -127,3 +129,35 @@ def test_what_is_not_a_policy(text: str, kind: Kind, message: str) -> None:
     with pytest.raises(MalformedPolicy) as raised:
         parse_policy(text, kind)
     assert str(raised.value) == message
+
+
+VALUES = st.recursive(
+    st.sampled_from(
+        ["*", "Allow", "Deny", "s3:*", "arn:aws:s3:::b", "2012-10-17", "${a", "", "StringEquals", "Null", "DateEquals"]
+    )
+    | st.none()
+    | st.booleans()
+    | st.integers(-5, 5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["Version", "Statement", "Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Principal"]
+                + ["NotPrincipal", "Condition", "AWS", "Service", "StringEquals", "Null", "NumericEquals", "aws:x"]
+            ),
+            inner,
+            max_size=6,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(VALUES, st.sampled_from(["identity", "resource", "trust"]))
+def test_whatever_is_given_is_a_policy_or_malformed(statement: Any, kind: Kind) -> None:
+    """Nothing else happens, neither while it is compiled nor while it is held against a call."""
+    try:
+        found = parse_policy(json.dumps({"Version": "2012-10-17", "Statement": statement}), kind)
+    except MalformedPolicy:
+        return
+    found.allows("s3:getobject", "arn:aws:s3:::b", {"aws:x": "1"})

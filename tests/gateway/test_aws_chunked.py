@@ -1,5 +1,6 @@
 """Framed bodies: what AWS documents and what boto3 sends is taken apart; wrong frames, signatures, trailers are not."""
 
+import contextlib
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
@@ -148,6 +149,22 @@ def test_small_chunks_may_only_be_the_last() -> None:
 )
 def test_trailers_other_than_announced(frames: bytes) -> None:
     assert refusal(frames, 5, seed=None, x_amz_checksum_crc32="AAAA") == "MalformedTrailerError"  # type: ignore[arg-type]
+
+
+FRAMES = st.sampled_from(
+    [b"5\r\n", b"hello", b"\r\n", b"0\r\n", b"x-amz-checksum-crc32:AAAA\r\n", b"x-amz-trailer-signature:\xe9\r\n"]
+    + [f"{size};chunk-signature={'0' * 64}\r\n".encode() for size in (0, 5)]
+)
+
+
+@given(st.lists(FRAMES | st.binary(max_size=5), max_size=8), st.booleans())
+def test_nonsense_is_refused_as_such(frames: list[bytes], signed: bool) -> None:
+    expected = frozenset({"x-amz-checksum-crc32"})
+    decoder = ChunkedDecoder(5, ChunkSignatures(SEED) if signed else None, expected, has_trailer=True)
+    with contextlib.suppress(AwsError):
+        content = b"".join(data for frame in frames for data in decoder.feed(frame))
+        decoder.finish()
+        assert (content, len(decoder.trailers)) == (content[:5], 1)
 
 
 # The same through `verify`, as the gateway calls it

@@ -332,3 +332,53 @@ def test_one_changed_character_is_refused(data: st.DataObject) -> None:
     else:
         other_request = changed(request, **{part: other.encode() if part == "body" else other})
     refusal(other_request, api="s3")
+
+
+QUERY_PARTS = st.sampled_from(
+    [
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256",
+        "X-Amz-Algorithm=other",
+        "aX-Amz-Algorithm=AWS4-HMAC-SHA256",
+        f"X-Amz-Credential={KEY}%2F20260101%2Fus-east-1%2Fs3%2Faws4_request",
+        "X-Amz-Credential=a%2Fb",
+        "X-Amz-Date=20260101T000000Z",
+        "X-Amz-Date=99999999T999999Z",
+        "X-Amz-Expires=60",
+        "X-Amz-Expires=9%39",
+        "X-Amz-SignedHeaders=host",
+        "X-Amz-SignedHeaders=host;%E2%82%AC",
+        "X-Amz-Signature=%C3%A9",
+        "X-Amz-Signature=00",
+        f"AWSAccessKeyId={KEY}",
+        "bAWSAccessKeyId=x",
+        "Signature=%E2%82%AC",
+        "Expires=99999999999999999999999",
+        "Expires=%D9%A1",
+        "x-amz-security-token=%00",
+        "&&=&%",
+        "\xff",
+    ]
+)
+AUTHORIZATIONS = st.text("AWS4-HMACSHA256 Credential=/,SignedHeaders=;Signature=\xe9", max_size=40) | st.just(
+    f"AWS4-HMAC-SHA256 Credential={KEY}/20130524/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=\xe9"
+)
+
+
+@given(
+    parts=st.lists(QUERY_PARTS, max_size=9, unique=True),
+    authorization=st.none() | AUTHORIZATIONS,
+    date=st.sampled_from(["20130524T000000Z", "Fri, 24 May 2013 00:00:00 GMT", "\xff", "20139999T000000Z"]),
+    api=st.sampled_from(["s3", "iam", "dynamodb"]),
+)
+def test_nonsense_is_refused_in_the_apis_words(
+    parts: list[str], authorization: str | None, date: str, api: str
+) -> None:
+    headers = {"host": "localhost", "date": date, "x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
+    if authorization is not None:
+        headers["authorization"] = authorization
+    request = HttpRequest("GET", "/%zz/\xff", "&".join(parts), headers, Body.of(b""))
+    try:
+        found = check((request, b""), api=api, at=EXAMPLE_AT)
+    except AwsError:
+        return
+    assert found.principal == Principal.anonymous()

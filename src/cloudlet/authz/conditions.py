@@ -127,9 +127,9 @@ def _seconds(text: str) -> float:
         return float(text)
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         raise InvalidCondition(f"Invalid date in Condition: {text}.") from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def _ordered(

@@ -42,7 +42,7 @@ class ChunkSignatures:
         seed = self._seed
         to_sign = f"{algorithm}\n{seed.timestamp}\n{seed.scope}\n{self._previous}\n{what}"
         expected = hmac.digest(seed.key, to_sign.encode(), "sha256").hex()
-        if not hmac.compare_digest(expected, given):
+        if not hmac.compare_digest(expected.encode(), given.encode()):
             raise AwsError(
                 "SignatureDoesNotMatch",
                 "The request signature we calculated does not match the signature you provided. Check your key and "

@@ -91,7 +91,9 @@ def presigned(request: HttpRequest, refusals: Refusals) -> Presigned | None:
         return None
     pairs = parse_qsl(request.query, keep_blank_values=True)
     members = dict(pairs)
-    if len(pairs) != len(members) or "Expires" not in members:
+    if not members.keys() & {"Signature", "AWSAccessKeyId"}:
+        return None
+    if len(pairs) != len(members) or not members.keys() >= {"Signature", "AWSAccessKeyId", "Expires"}:
         raise refusals.missing()
     unsigned = [name for name in members if name not in _SIGNED | _OPEN and not name.lower().startswith("x-amz-")]
     if unsigned:

@@ -99,7 +99,7 @@ def verify(
     path = canonical.object_path(request.path) if api == "s3" else canonical.resource_path(request.path)
     lines = canonical.header_lines(names, request.headers)
     text = "\n".join((request.method, path, claim.query, *lines, "", claim.signed_headers, digest))
-    hashed = hashlib.sha256(text.encode("latin-1")).hexdigest()
+    hashed = hashlib.sha256(text.encode("latin-1", "replace")).hexdigest()
     to_sign = f"{ALGORITHM}\n{claim.timestamp}\n{scope.text}\n{hashed}"
     key = signing_key(credential.secret_access_key, scope.date, scope.region, scope.service)
     expected = _signature(key, to_sign.encode())
@@ -166,9 +166,7 @@ def _claim(request: HttpRequest, refusals: Refusals) -> Claim | None:
                 "parameter or the Authorization header should be specified"
             )
         return _header_claim(authorization, request, refusals)
-    if in_query:
-        return _query_claim(request, refusals)
-    return None
+    return _query_claim(request, refusals) if in_query else None
 
 
 def _header_claim(authorization: str, request: HttpRequest, refusals: Refusals) -> Claim:
@@ -205,10 +203,13 @@ def _basic_format(date: str) -> str | None:
         return None
 
 
-def _query_claim(request: HttpRequest, refusals: Refusals) -> Claim:
+def _query_claim(request: HttpRequest, refusals: Refusals) -> Claim | None:
     members = dict(parse_qsl(request.query, keep_blank_values=True))
-    if members["X-Amz-Algorithm"] != ALGORITHM:
-        raise refusals.unsupported(members["X-Amz-Algorithm"])
+    algorithm = members.get("X-Amz-Algorithm")
+    if algorithm is None:
+        return None
+    if algorithm != ALGORITHM:
+        raise refusals.unsupported(algorithm)
     if not all(members.get(name) for name in _QUERY_MEMBERS):
         raise refusals.malformed_query(
             "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "
