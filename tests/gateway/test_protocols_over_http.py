@@ -8,6 +8,7 @@ import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 
 KEYS = Credentials("AKIAROOTOFTHETESTS00", "secret-of-the-root-of-the-tests")
 
@@ -80,3 +81,20 @@ def test_malformed_xml_of_s3(server: Any) -> None:
     )
     assert answer.status_code == 400
     assert "<Code>MalformedXML</Code>" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("service", "call"),
+    [
+        ("kinesis", lambda client: client.list_streams()),
+        ("ses", lambda client: client.list_identities()),
+        ("glacier", lambda client: client.list_vaults()),
+        ("cloudwatch", lambda client: client.list_metrics()),
+        ("route53", lambda client: client.list_hosted_zones()),
+    ],
+)
+def test_services_that_are_not_there(server: Any, service: str, call: Any) -> None:
+    with pytest.raises(ClientError) as caught:
+        call(server.client(service))
+    assert "(NotImplemented)" in str(caught.value)
+    assert "Cloudlet does not implement" in str(caught.value)

@@ -14,6 +14,12 @@ _OPAQUE = frozenset({("dynamodb", "AttributeValue"), ("dynamodbstreams", "Attrib
 
 
 @cache
+def known_apis() -> frozenset[str]:
+    """All APIs of AWS that there are models of."""
+    return frozenset(_loader.list_available_services("service-2"))
+
+
+@cache
 def api_model(api: str) -> ServiceModel:
     """The model of an API by botocore's name. Read at first use: the largest takes some 30 ms."""
     return ServiceModel(_loader.load_service_model(api, "service-2"), service_name=api)  # type: ignore[no-untyped-call]

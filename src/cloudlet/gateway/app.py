@@ -20,7 +20,7 @@ from cloudlet.core.service import Cloud, Service
 from cloudlet.core.validation import validate_input
 from cloudlet.gateway import cors, sigv4
 from cloudlet.gateway.protocols import protocol_for
-from cloudlet.gateway.routing import Routed, Router, Target, is_form
+from cloudlet.gateway.routing import Routed, Router, Target, is_form, presumed_target
 from cloudlet.gateway.wire import ClientGone, Receive, Scope, Send, read_all, read_request, send_response
 
 _log = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class App:
             return HttpResponse(500, [("Content-Type", "application/json")], b'{"message":"Internal Server Error"}')
 
     async def _serve_api(self, request: HttpRequest, id_: str) -> HttpResponse:
-        target = Target("s3", "rest-xml")
+        target: Target | None = None
         model: OperationModel | None = None
         try:
             target = self._router.target(request)
@@ -124,12 +124,14 @@ class App:
             )
             return await self._run(request, routed, model, signed, id_)
         except AwsError as error:
-            return protocol_for(target.api, target.protocol).render_error(error, model, id_, request)
+            asked = target or presumed_target(request)
+            return protocol_for(asked.api, asked.protocol).render_error(error, model, id_, request)
         except ClientGone:
             raise
         except Exception:  # noqa: BLE001 - the boundary: logged here, a 500 to the client
-            _log.exception("request failed", extra={"request_id": id_, "api": target.api, "path": request.path})
-            return protocol_for(target.api, target.protocol).render_error(InternalError(), model, id_, request)
+            asked = target or presumed_target(request)
+            _log.exception("request failed", extra={"request_id": id_, "api": asked.api, "path": request.path})
+            return protocol_for(asked.api, asked.protocol).render_error(InternalError(), model, id_, request)
 
     async def _run(
         self, request: HttpRequest, routed: Routed, model: OperationModel, signed: sigv4.Signed, id_: str

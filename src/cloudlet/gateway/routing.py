@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
 from cloudlet.core.http import HttpRequest
-from cloudlet.core.model import api_model
+from cloudlet.core.model import api_model, known_apis
 from cloudlet.gateway.rest_routes import rest_routes
 
 _FORM = "application/x-www-form-urlencoded"
@@ -154,6 +154,18 @@ class Router:
         if self._is_bucket(label) or (request.path == "/" and request.method not in ("GET", "OPTIONS")):
             return label
         return None
+
+
+def presumed_target(request: HttpRequest) -> Target:
+    """The API that a request we cannot route was for, so that its client can read the error: maybe none of ours."""
+    scope = _credential_scope(request)
+    api = scope if scope is not None and scope in known_apis() else "s3"
+    if "x-amz-target" in request.headers:
+        return Target(api, "json")
+    if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
+        return Target(api, "smithy-rpc-v2-cbor")
+    protocol = api_model(api).metadata["protocol"]
+    return Target(api, "query" if is_form(request) or protocol == "ec2" else protocol)
 
 
 def is_form(request: HttpRequest) -> bool:
