@@ -6,6 +6,7 @@ Each row is delivered at least once, however often the process dies in between.
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -50,13 +51,16 @@ class Outbox:
     """The outbox of one store, and the dispatcher that empties it.
 
     `deliver` returns when the row has arrived or has been given up. It raises Retry to be called again after a time
-    of its own choice; any other error is logged and tried again with exponential back-off.
+    of its own choice; any other error is logged and tried again with exponential back-off. Where targets may be slow,
+    `per_target` bounds the attempts under way to each, so that the rows of others do not wait behind them.
     """
 
-    def __init__(self, store: Store, clock: Clock, deliver: Deliver) -> None:
+    def __init__(self, store: Store, clock: Clock, deliver: Deliver, *, per_target: int | None = None) -> None:
         self._store = store
         self._clock = clock
         self._deliver = deliver
+        self._per_target = per_target
+        self._attempts_to: Counter[str] = Counter()
         self._wake = asyncio.Event()
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._dispatcher: asyncio.Task[None] | None = None
@@ -95,13 +99,30 @@ class Outbox:
         while True:
             self._wake.clear()
             now = self._clock.now()
-            for delivery in self._due(now):
-                task = asyncio.create_task(self._attempt(delivery))
-                self._under_way[delivery.id] = task
+            while self._start_due(now):
+                pass  # a target has become busy: those behind it may have room
             pause = self._until_next(now)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
+
+    def _start_due(self, now: float) -> bool:
+        """Starts what is due; returns whether a target has reached its bound by that."""
+        became_busy = False
+        for delivery in self._due(now):
+            attempts = self._attempts_to[delivery.target]
+            if self._per_target is not None and attempts >= self._per_target:
+                continue
+            self._attempts_to[delivery.target] += 1
+            self._under_way[delivery.id] = asyncio.create_task(self._attempt(delivery))
+            became_busy = became_busy or attempts + 1 == self._per_target
+        return became_busy
+
+    def _busy(self) -> list[str]:
+        """The targets to which as many attempts are under way as may be."""
+        if self._per_target is None:
+            return []
+        return [target for target, attempts in self._attempts_to.items() if attempts >= self._per_target]
 
     def _due(self, now: float) -> list[Delivery]:
         room = _CONCURRENCY - len(self._under_way)
@@ -109,8 +130,9 @@ class Outbox:
             return []
         rows = self._store.reader.all(
             "SELECT id, target, payload, lane, attempts, created FROM outbox"
-            " WHERE lane IS NULL AND due <= ? ORDER BY due, id LIMIT ?",
-            (now, _CONCURRENCY + room),
+            " WHERE lane IS NULL AND due <= ? AND target NOT IN (SELECT value FROM json_each(?))"
+            " ORDER BY due, id LIMIT ?",
+            (now, orjson.dumps(self._busy()).decode(), _CONCURRENCY + room),
         )
         rows += self._store.reader.all(
             "SELECT id, target, payload, lane, attempts, created FROM outbox"
@@ -140,6 +162,9 @@ class Outbox:
             await self._store.write(lambda tx: _finish(tx, delivery.id, completion))
         finally:
             self._under_way.pop(delivery.id, None)
+            self._attempts_to[delivery.target] -= 1
+            if not self._attempts_to[delivery.target]:
+                del self._attempts_to[delivery.target]
             self._wake.set()
 
     async def _postpone(self, delivery: Delivery, seconds: float) -> None:

@@ -117,10 +117,13 @@ class Subscriber:
         self.requests: asyncio.Queue[tuple[dict[str, str], str]] = asyncio.Queue()
         self.statuses: list[int] = []
         self.url = ""
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def handle(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.requests.put_nowait((headers, await request.text()))
+        await self.answers.wait()
         return web.Response(status=self.statuses.pop(0) if self.statuses else 200)
 
     async def next(self) -> tuple[dict[str, str], str]:

@@ -290,3 +290,21 @@ async def test_who_confirmed_with_a_signature_may_demand_one_for_leaving(sns: An
     assert status == 403
     await sns("Unsubscribe", SubscriptionArn=subscription)
     assert await sns("ListSubscriptions") == {"Subscriptions": []}
+
+
+async def test_a_slow_web_server_holds_nobody_else_up(sns: Any, subscriber: Any) -> None:
+    topic = await sns.topic()
+    queue = await sns.queue("orders", topic)
+    await confirmed(sns, subscriber, topic)
+    await sns.settled()
+    subscriber.answers.clear()
+    await sns.subscribe(topic, "sqs", sns.arn(queue), RawMessageDelivery="true")
+    published = {str(number) for number in range(200)}
+    for message in sorted(published):
+        await sns("Publish", TopicArn=topic, Message=message)
+    received = {(await sns.received(queue))["Body"] for _ in range(200)}
+    assert received == published
+    assert subscriber.requests.qsize() == 16
+    subscriber.answers.set()
+    await sns.settled()
+    assert subscriber.requests.qsize() == 200

@@ -20,6 +20,8 @@ from cloudlet.store import Outbox, Store
 
 T = TypeVar("T")
 _PAGE = 100
+# A web server that takes its time holds back its own messages only.
+_PER_SUBSCRIPTION = 16
 
 
 class SnsBase(Service):
@@ -34,7 +36,7 @@ class SnsBase(Service):
         self.directory = Directory(self.store.reader)
         self.signer = Signer(self.store)
         self._deliverer = Deliverer(self.cloud, self.store, self.directory, self.signer)
-        self.outbox = Outbox(self.store, self.cloud.clock, self._deliverer.deliver)
+        self.outbox = Outbox(self.store, self.cloud.clock, self._deliverer.deliver, per_target=_PER_SUBSCRIPTION)
 
     async def recover(self) -> None:
         self.outbox.start()
