@@ -111,7 +111,8 @@ def decode_attributes(encoded: bytes | None) -> dict[str, dict[str, Any]]:
 
 
 def _structured(structure: str | None, body: str) -> bool:
-    if structure is None or structure == "":
+    # `raw` stands in no documentation, but AWS takes it, and AWS's own courses write it.
+    if structure in (None, "", "raw"):
         return False
     if structure != "json":
         raise invalid_parameter("MessageStructure")
