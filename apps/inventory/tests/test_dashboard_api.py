@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import dashboard
 import pytest
@@ -81,3 +82,14 @@ def test_the_page_and_nothing_else_is_served():
     assert dashboard.handler(request("GET /{file}", "/dashboard.css"), None)["statusCode"] == 200
     for path in ("/dashboard.py", "/..%2fdashboard.py", "/favicon.ico"):
         assert dashboard.handler(request("GET /{file}", path), None)["statusCode"] == 404
+
+
+def test_an_upload_is_signed_for_the_buckets_host_its_name_and_its_size(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("BUCKET", "inventory")
+    answer = dashboard.handler(request("POST /api/uploads", body='{"name": "Zürich (1).csv", "size": 123}'), None)
+    place = json.loads(answer["body"])
+    assert (answer["statusCode"], place["method"], place["headers"]) == (201, "PUT", {"Content-Type": "text/csv"})
+    url = urlsplit(place["url"])
+    assert (url.hostname, unquote(url.path)) == ("inventory.s3.eu-central-1.amazonaws.com", "/inventory/Zürich (1).csv")
+    assert parse_qs(url.query)["X-Amz-SignedHeaders"] == ["content-length;content-type;host"]
+    assert parse_qs(url.query)["X-Amz-Expires"] == ["300"]

@@ -30,7 +30,8 @@ _PAGE = Path(__file__).with_name("page")
 # The page may talk to its own origin and to the bucket's, which is another one.
 _POLICY = "default-src 'self'; connect-src 'self' http: https:; img-src 'self' data:; frame-ancestors 'none'"
 
-_s3 = boto3.client("s3", config=Config(signature_version="s3v4"))
+# Signed for the bucket's own host in its region: from the global one a browser would be sent elsewhere.
+_s3 = boto3.client("s3", config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
 _dynamodb = boto3.client("dynamodb")
 
 Answer = dict[str, Any]
