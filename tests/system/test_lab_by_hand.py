@@ -105,7 +105,7 @@ class Lab:
         self.alerts: list[str] = []
         self._table()
         self._topic()
-        load = make_function(server, "Load-Inventory", LOAD_INVENTORY, "s3:*", "dynamodb:*")
+        load = make_function(server, "Load-Inventory", LOAD_INVENTORY, "s3:*", "dynamodb:*", Timeout=300)
         make_function(server, "Check-Stock", CHECK_STOCK, "sns:*", "dynamodb:*")
         self._connect(load)
 
@@ -184,6 +184,7 @@ def lab(own_server, make_function):
     built.subscriber.close()
 
 
+@pytest.mark.timeout(600)
 def test_six_stores_at_once_then_a_large_file(lab: Lab) -> None:
     with ThreadPoolExecutor(len(STORES)) as pool:
         for number, store in enumerate(STORES):
@@ -196,7 +197,7 @@ def test_six_stores_at_once_then_a_large_file(lab: Lab) -> None:
     assert set(lab.alerts) == set(lab.subscriber.messages) == expected
 
     lab.upload("large.csv", [f"Leipzig,item {n},{n % 500}" for n in range(2000)])
-    wait_until(lambda: lab.rows() == 36 + 2000, seconds=90)
+    wait_until(lambda: lab.rows() == 36 + 2000, seconds=240)
     more = {f"Leipzig is out of stock of item {n}" for n in range(0, 2000, 500)}
     wait_until(lambda: lab.collect_alerts() >= expected | more)
     assert set(lab.alerts) == expected | more
