@@ -4,7 +4,7 @@ A grant to keep is `{"type": "CanonicalUser", "id": …}` or `{"type": "Group", 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cloudlet.core.accounts import canonical_owner_id
@@ -61,6 +61,11 @@ _OBJECT_ACTIONS = {
 }
 
 
+def owner(account: str) -> dict[str, str]:
+    """An account as outputs name it."""
+    return {"ID": canonical_owner_id(account), "DisplayName": account}
+
+
 def owner_grant(account: str) -> Grant:
     return _user(canonical_owner_id(account), "FULL_CONTROL")
 
@@ -93,12 +98,15 @@ def document_grants(policy: Mapping[str, Any], owner: str) -> list[Grant]:
     return [_document_grant(grant) for grant in policy["Grants"]]
 
 
-def rendered(grants: Sequence[Grant]) -> list[dict[str, Any]]:
-    """As outputs have them."""
+def rendered(grants: Sequence[Grant], accounts: Iterable[str]) -> list[dict[str, Any]]:
+    """As outputs have them. `accounts` are those whose display names are known."""
+    names = {canonical_owner_id(account): account for account in accounts}
     found: list[dict[str, Any]] = []
     for grant in grants:
         grantee = {"Type": grant["type"]}
         grantee |= {"ID": grant["id"]} if "id" in grant else {"URI": grant["uri"]}
+        if grant.get("id") in names:
+            grantee["DisplayName"] = names[grant["id"]]
         found.append({"Grantee": grantee, "Permission": grant["permission"]})
     return found
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 
-from cloudlet.core.accounts import canonical_owner_id
 from cloudlet.core.context import Call
 from cloudlet.core.errors import AccessDenied
 from cloudlet.core.service import operation
@@ -25,7 +24,7 @@ class AclOperations(ObjectOperations):
     async def get_bucket_acl(self, call: Call, params: Params) -> Output:
         bucket = self.bucket_of(params)
         grants = bucket.settings.get("acl") if bucket.acls_enabled else None
-        return _policy(bucket.account, grants)
+        return self._policy(call, bucket.account, grants)
 
     @operation("PutBucketAcl")
     async def put_bucket_acl(self, call: Call, params: Params) -> None:
@@ -38,7 +37,7 @@ class AclOperations(ObjectOperations):
     async def get_object_acl(self, call: Call, params: Params) -> Output:
         bucket = self.bucket_of(params)
         found = self.existing(call, bucket, params)
-        return _policy(found.owner, found.stored_grants() if bucket.acls_enabled else None)
+        return self._policy(call, found.owner, found.stored_grants() if bucket.acls_enabled else None)
 
     @operation("PutObjectAcl")
     async def put_object_acl(self, call: Call, params: Params) -> Output:
@@ -57,12 +56,10 @@ class AclOperations(ObjectOperations):
             await self.store.write(write)
         return {"VersionId": version} if version is not None and "VersionId" in params else {}
 
-
-def _policy(owner: str, grants: list[acl.Grant] | None) -> Output:
-    return {
-        "Owner": {"ID": canonical_owner_id(owner)},
-        "Grants": acl.rendered(grants if grants is not None else [acl.owner_grant(owner)]),
-    }
+    def _policy(self, call: Call, owner: str, grants: list[acl.Grant] | None) -> Output:
+        known = {bucket.account for bucket in self.buckets.all()} | {owner, call.principal.account}
+        wanted = grants if grants is not None else [acl.owner_grant(owner)]
+        return {"Owner": acl.owner(owner), "Grants": acl.rendered(wanted, known)}
 
 
 def _wanted(params: Mapping[str, Any], owner: str, bucket_owner: str | None, bucket: Bucket) -> list[acl.Grant]:

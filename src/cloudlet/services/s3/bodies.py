@@ -50,7 +50,14 @@ class Bodies:
         self._doomed: set[str] = set()
 
     async def receive(
-        self, body: Body, expected: Expected, *, md5: str | None = None, keep: str | None = None, in_file: bool = False
+        self,
+        body: Body,
+        expected: Expected,
+        *,
+        md5: str | None = None,
+        keep: str | None = None,
+        largest: int | None = None,
+        in_file: bool = False,
     ) -> Received:
         """Takes a request's body in. Raises BadDigest, InvalidDigest, IncompleteBody, EntityTooLarge.
 
@@ -58,15 +65,16 @@ class Bodies:
         Small bodies stay in memory unless `in_file`.
         """
         wanted = _parse_md5(md5)
-        if body.length is not None and body.length > LARGEST:
-            raise s3_error("EntityTooLarge", ProposedSize=body.length, MaxSizeAllowed=LARGEST)
+        limit = LARGEST if largest is None else min(largest, LARGEST)
+        if body.length is not None and body.length > limit:
+            raise s3_error("EntityTooLarge", ProposedSize=body.length, MaxSizeAllowed=limit)
         arriving = _Arriving(self._blobs, expected.algorithm, keep)
         content = body.content
         try:
             if content is not None and len(content) <= INLINE:
                 arriving.hash(content)
             else:
-                content = await arriving.take(body, INLINE)
+                content = await arriving.take(body, limit)
             if body.length is not None and arriving.size != body.length:
                 raise s3_error("IncompleteBody")
             received = arriving.received(wanted, expected, body.trailers)
@@ -170,17 +178,17 @@ class _Arriving:
             self._kept.update(data)
         self.size += len(data)
 
-    async def take(self, body: Body, inline: int) -> bytes | None:
-        """Reads to the end; returns the content if it is no more than `inline` bytes, else it is in the file."""
+    async def take(self, body: Body, largest: int) -> bytes | None:
+        """Reads to the end; returns the content if it is small enough to stay in memory, else it is in the file."""
         buffer = bytearray()
-        limit = inline
+        limit = INLINE
         async for chunk in body:
             buffer += chunk
             if len(buffer) > limit:
                 await self._flush(buffer)
                 limit = _CHUNK
-            if self.size > LARGEST:
-                raise s3_error("EntityTooLarge", ProposedSize=self.size, MaxSizeAllowed=LARGEST)
+            if self.size + len(buffer) > largest:
+                raise s3_error("EntityTooLarge", ProposedSize=self.size + len(buffer), MaxSizeAllowed=largest)
         if self._writer is None:
             content = bytes(buffer)
             self.hash(content)

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from cloudlet.core.accounts import canonical_owner_id
 from cloudlet.core.context import Call
 from cloudlet.core.errors import NotImplementedByCloudlet
 from cloudlet.core.service import operation
@@ -95,7 +94,7 @@ class BucketOperations(S3Base):
         ]
         limit = params.get("MaxBuckets", 10_000)
         output: dict[str, Any] = {
-            "Owner": {"ID": canonical_owner_id(account)},
+            "Owner": acl.owner(account),
             "Buckets": [
                 {
                     "Name": bucket.name,

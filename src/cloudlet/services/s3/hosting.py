@@ -14,7 +14,7 @@ from cloudlet.gateway.protocols import protocol_for
 from cloudlet.services.s3 import cors, websites
 from cloudlet.services.s3.buckets import Bucket
 from cloudlet.services.s3.errors import no_such_bucket, s3_error
-from cloudlet.services.s3.object_operations import ObjectOperations
+from cloudlet.services.s3.post_object import PostOperations
 from cloudlet.services.s3.websites import Redirect
 
 _WEBSITE_HOST = re.compile(r"(?P<bucket>.+)\.s3-website(?:[.-][a-z0-9-]+)?\.(?:localhost|amazonaws\.com)")
@@ -23,7 +23,7 @@ _DATE_HEADERS = {"if-modified-since": "IfModifiedSince", "if-unmodified-since": 
 _REASONS = {403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 412: "Precondition Failed"}
 
 
-class Hosting(ObjectOperations):
+class Hosting(PostOperations):
     def preflight(self, request: HttpRequest) -> HttpResponse:
         """The answer to OPTIONS: allowed by a rule of the bucket, or 403."""
         bucket = self._bucket_of(request)
@@ -46,10 +46,14 @@ class Hosting(ObjectOperations):
         return cors.response_headers(rule, origin) if rule is not None else []
 
     def serves_http(self, request: HttpRequest) -> bool:
-        return ".s3-website" in request.host and _WEBSITE_HOST.fullmatch(_hostname(request)) is not None
+        if ".s3-website" in request.host:
+            return _WEBSITE_HOST.fullmatch(_hostname(request)) is not None
+        return request.method == "POST" and self.is_post(request)
 
     async def handle_http(self, request: HttpRequest, request_id: str) -> HttpResponse:
-        """A website's page, or its error page."""
+        """A website's page, or its error page; or the answer to a browser's upload."""
+        if self.is_post(request):
+            return await self._posted(request, request_id)
         if request.method == "OPTIONS":
             return self.preflight(request)
         try:
@@ -62,6 +66,14 @@ class Hosting(ObjectOperations):
             response.body,
             response.content_length,
         )
+
+    async def _posted(self, request: HttpRequest, request_id: str) -> HttpResponse:
+        try:
+            response = await self.post_object(request, self._bucket_of(request), request_id)
+        except AwsError as error:
+            response = protocol_for("s3", "rest-xml").render_error(error, None, request_id, request)
+        response.headers += self.cors_headers(request)
+        return response
 
     async def _page(self, request: HttpRequest, request_id: str) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):

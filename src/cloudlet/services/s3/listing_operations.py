@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from cloudlet.core.accounts import canonical_owner_id
 from cloudlet.core.context import Call
 from cloudlet.core.errors import AwsError
 from cloudlet.core.service import operation
-from cloudlet.services.s3 import listing
+from cloudlet.services.s3 import acl, listing
 from cloudlet.services.s3.base import S3Base
 from cloudlet.services.s3.buckets import Bucket
 from cloudlet.services.s3.checksums import Checksum
@@ -44,11 +43,9 @@ class ListingOperations(S3Base):
     @operation("ListObjectsV2")
     async def list_objects_v2(self, call: Call, params: "ListObjectsV2RequestTypeDef") -> "ListObjectsV2OutputTypeDef":
         token, start_after = params.get("ContinuationToken"), params.get("StartAfter", "")
-        if token == "":
-            raise invalid_argument("The continuation token provided is incorrect", "continuation-token", "")
         page, output, encode = await self._list(params, listing.unseal(token) if token else start_after)
         output["KeyCount"] = len(page.rows) + len(page.prefixes)
-        if token:
+        if token is not None:
             output["ContinuationToken"] = token
         if start_after:
             output["StartAfter"] = encode(start_after)
@@ -133,7 +130,7 @@ def _entry(row: Row, encode: Encode, *, with_owner: bool) -> dict[str, Any]:
         **_checksum_members(checksum),
     }
     if with_owner:
-        entry["Owner"] = {"ID": canonical_owner_id(owner)}
+        entry["Owner"] = acl.owner(owner)
     return entry
 
 
@@ -147,7 +144,7 @@ def _version(row: Row, encode: Encode, is_latest: bool) -> dict[str, Any]:
         "ETag": f'"{etag}"',
         "Size": size,
         "StorageClass": _storage_class(headers),
-        "Owner": {"ID": canonical_owner_id(owner)},
+        "Owner": acl.owner(owner),
         **_checksum_members(checksum),
     }
 
@@ -158,7 +155,7 @@ def _marker(row: Row, encode: Encode, is_latest: bool) -> dict[str, Any]:
         "VersionId": row[2],
         "IsLatest": is_latest,
         "LastModified": row[5],
-        "Owner": {"ID": canonical_owner_id(row[8])},
+        "Owner": acl.owner(row[8]),
     }
 
 

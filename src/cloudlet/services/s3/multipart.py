@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from cloudlet.core.accounts import canonical_owner_id
 from cloudlet.core.context import Call
 from cloudlet.core.service import operation
-from cloudlet.services.s3 import checksums, conditions, listing
+from cloudlet.services.s3 import acl, checksums, conditions, listing
 from cloudlet.services.s3.bodies import Received
 from cloudlet.services.s3.buckets import Bucket
 from cloudlet.services.s3.checksums import Expected, expected_checksum
@@ -252,7 +251,7 @@ class MultipartOperations(ObjectOperations):
         upload = find_upload(self.store.reader, bucket, params["Key"], params["UploadId"])
         found = parts_of(self.store.reader, upload.id, marker, limit + 1)
         page = found[:limit]
-        user = {"ID": canonical_owner_id(upload.owner)}
+        user = acl.owner(upload.owner)
         output: dict[str, Any] = {
             "Bucket": bucket.name,
             "Key": upload.key,
@@ -346,7 +345,7 @@ def _listed_part(part: Part, upload: Upload) -> dict[str, Any]:
 
 def _listed_upload(row: listing.Row, encode: Any) -> dict[str, Any]:
     key, _, upload_id, initiated, owner, headers, algorithm, type_, declared = row
-    user = {"ID": canonical_owner_id(owner)}
+    user = acl.owner(owner)
     entry: dict[str, Any] = {
         "Key": encode(key),
         "UploadId": upload_id,

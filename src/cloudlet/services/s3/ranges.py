@@ -54,9 +54,7 @@ def parse_copy_range(text: str, size: int) -> ByteRange:
         )
     start, end = int(match[1]), int(match[2])
     if end >= size:
-        raise invalid_argument(
-            f"Range specified is not valid for source object of size: {size}", "x-amz-copy-source-range", text
-        )
+        raise unsatisfiable(text, size)
     return ByteRange(start, end - start + 1, size)
 
 
