@@ -18,7 +18,6 @@ from cloudlet.core.clock import Clock
 from cloudlet.store.database import Store, Transaction
 
 _log = logging.getLogger(__name__)
-_CONCURRENCY = 64
 _LONGEST_PAUSE = 300.0
 
 
@@ -52,13 +51,17 @@ class Outbox:
 
     `deliver` returns when the row has arrived or has been given up. It raises Retry to be called again after a time
     of its own choice; any other error is logged and tried again with exponential back-off. Where targets may be slow,
-    `per_target` bounds the attempts under way to each, so that the rows of others do not wait behind them.
+    `per_target` bounds the attempts under way to each, so that the rows of others do not wait behind them;
+    `concurrency` bounds those to all.
     """
 
-    def __init__(self, store: Store, clock: Clock, deliver: Deliver, *, per_target: int | None = None) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, deliver: Deliver, *, concurrency: int = 64, per_target: int | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
         self._deliver = deliver
+        self._concurrency = concurrency
         self._per_target = per_target
         self._attempts_to: Counter[str] = Counter()
         self._wake = asyncio.Event()
@@ -125,14 +128,14 @@ class Outbox:
         return [target for target, attempts in self._attempts_to.items() if attempts >= self._per_target]
 
     def _due(self, now: float) -> list[Delivery]:
-        room = _CONCURRENCY - len(self._under_way)
+        room = self._concurrency - len(self._under_way)
         if room <= 0:
             return []
         rows = self._store.reader.all(
             "SELECT id, target, payload, lane, attempts, created FROM outbox"
             " WHERE lane IS NULL AND due <= ? AND target NOT IN (SELECT value FROM json_each(?))"
-            " ORDER BY due, id LIMIT ?",
-            (now, orjson.dumps(self._busy()).decode(), _CONCURRENCY + room),
+            " AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY due, id LIMIT ?",
+            (now, _json(self._busy()), _json(list(self._under_way)), room),
         )
         rows += self._store.reader.all(
             "SELECT id, target, payload, lane, attempts, created FROM outbox"
@@ -144,7 +147,7 @@ class Outbox:
 
     def _until_next(self, now: float) -> float | None:
         """Seconds until a row that waits for its time is due; None if none does (a signal comes with a new one)."""
-        if len(self._under_way) >= _CONCURRENCY:
+        if len(self._under_way) >= self._concurrency:
             return None
         row = self._store.reader.one("SELECT min(due) FROM outbox WHERE due > ?", (now,))
         return None if row is None or row[0] is None else max(row[0] - now, 0.001)
@@ -172,6 +175,10 @@ class Outbox:
         await self._store.write(
             lambda tx: tx.execute("UPDATE outbox SET attempts = attempts + 1, due = ? WHERE id = ?", (due, delivery.id))
         )
+
+
+def _json(values: list[Any]) -> str:
+    return orjson.dumps(values).decode()
 
 
 def _finish(tx: Transaction, id_: int, completion: Completion | None) -> None:

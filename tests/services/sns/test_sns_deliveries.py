@@ -304,7 +304,7 @@ async def test_a_slow_web_server_holds_nobody_else_up(sns: Any, subscriber: Any)
         await sns("Publish", TopicArn=topic, Message=message)
     received = {(await sns.received(queue))["Body"] for _ in range(200)}
     assert received == published
-    assert subscriber.requests.qsize() == 16
+    assert subscriber.requests.qsize() < 200
     subscriber.answers.set()
     await sns.settled()
     assert subscriber.requests.qsize() == 200

@@ -21,7 +21,8 @@ from cloudlet.store import Outbox, Store
 T = TypeVar("T")
 _PAGE = 100
 # A web server that takes its time holds back its own messages only.
-_PER_SUBSCRIPTION = 16
+_PER_SUBSCRIPTION = 64
+_CONCURRENCY = 512
 
 
 class SnsBase(Service):
@@ -36,7 +37,13 @@ class SnsBase(Service):
         self.directory = Directory(self.store.reader)
         self.signer = Signer(self.store)
         self._deliverer = Deliverer(self.cloud, self.store, self.directory, self.signer)
-        self.outbox = Outbox(self.store, self.cloud.clock, self._deliverer.deliver, per_target=_PER_SUBSCRIPTION)
+        self.outbox = Outbox(
+            self.store,
+            self.cloud.clock,
+            self._deliverer.deliver,
+            concurrency=_CONCURRENCY,
+            per_target=_PER_SUBSCRIPTION,
+        )
 
     async def recover(self) -> None:
         self.outbox.start()

@@ -40,7 +40,8 @@ class HttpEndpoints:
         if raw:
             headers["x-amz-sns-rawdelivery"] = "true"
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
+            connector = aiohttp.TCPConnector(limit=0)  # the outbox bounds what is under way
+            self._session = aiohttp.ClientSession(timeout=_TIMEOUT, connector=connector)
         try:
             async with self._session.post(url, data=body.encode(), headers=headers, allow_redirects=False) as answer:
                 status = answer.status
