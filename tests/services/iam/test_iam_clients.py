@@ -3,11 +3,8 @@
 import json
 from typing import Any
 
+import pytest
 from botocore.exceptions import ClientError
-
-
-def code_of(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code"))
 
 
 def test_the_root_is_who_it_says(server: Any) -> None:
@@ -66,3 +63,25 @@ def test_resources_of_boto3(server: Any, policy: Any) -> None:
     role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=policy.trust({"Service": "ecs.amazonaws.com"}))
     role.attach_policy(PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
     assert [attached.policy_name for attached in role.attached_policies.all()] == ["AmazonS3ReadOnlyAccess"]
+
+
+def test_what_was_answered_outlives_kill_9(own_server: Any, policy: Any) -> None:
+    iam = own_server.client("iam")
+    iam.create_user(UserName="ann")
+    iam.put_user_policy(UserName="ann", PolicyName="p", PolicyDocument=policy.allow("iam:ListUsers"))
+    key = iam.create_access_key(UserName="ann")["AccessKey"]
+    session = own_server.session(key["AccessKeyId"], key["SecretAccessKey"])
+    given = own_server.client("sts", session=session).get_session_token()["Credentials"]
+    own_server.restart()
+    temporary = own_server.session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    for owner in (session, temporary):
+        assert [user["UserName"] for user in own_server.client("iam", session=owner).list_users()["Users"]] == ["ann"]
+
+
+def test_a_session_gets_no_further_session(server: Any) -> None:
+    given = server.client("sts").get_session_token()["Credentials"]
+    session = server.session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    sts = server.client("sts", session=session)
+    assert sts.get_caller_identity()["Arn"] == "arn:aws:iam::000000000000:root"
+    with pytest.raises(ClientError, match="Cannot call GetSessionToken with session credentials"):
+        sts.get_session_token()

@@ -56,7 +56,7 @@ class Records(Service):
             }
         }
 
-    def tags_of(self, subject: str, reader: Reader | None = None) -> dict[str, Any]:
+    def tags_of(self, subject: str) -> dict[str, Any]:
         """The Tags member, left out where there are none."""
-        tags = entities.tags_of(reader or self.store.reader, subject)
+        tags = entities.tags_of(self.store.reader, subject)
         return {"Tags": entities.tag_list(tags)} if tags else {}
