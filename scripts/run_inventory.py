@@ -75,7 +75,11 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
     if server.poll() is None:
         with console.status("Stopping: what is under way is finished first"):
             server.terminate()
-            server.wait()
+            try:
+                server.wait()
+            except KeyboardInterrupt:
+                server.terminate()  # a second time: at once
+                server.wait()
     console.print("Stopped.")
 
 

@@ -57,6 +57,20 @@ def test_an_endpoint_where_nobody_answers_is_named(monkeypatch: pytest.MonkeyPat
     assert "Nothing answers at http://127.0.0.1:9" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--data", "/dev/null/data", "The data folder cannot be used: "),
+        ("--host", "192.0.2.1", "Cloudlet cannot listen on 192.0.2.1 port 0: "),
+        ("--log-level", "loud", "loud is not a log level; choose debug, info, warning or error."),
+    ],
+)
+def test_a_server_that_cannot_start_says_why(tmp_path: Path, option: str, value: str, said: str):
+    result = CliRunner().invoke(app, ["up", "--port", "0", "--data", str(tmp_path / "data"), option, value])
+    assert result.exit_code == 1
+    assert result.stderr.startswith(said)
+
+
 @pytest.mark.parametrize(("span", "length"), [("90s", 90), ("10m", 600), ("2h", 7_200), ("1d", 86_400)])
 def test_spans_of_time(span: str, length: int):
     assert seconds(span) == length
