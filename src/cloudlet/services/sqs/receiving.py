@@ -17,17 +17,18 @@ _FIELDS = (
     "id, message_id, body, attributes, trace_header, sender, sent, receives, earlier_receives, first_received,"
     " group_id, deduplication_id, sequence, source"
 )
-_STANDARD = (
-    f"SELECT {_FIELDS} FROM message WHERE queue = ?1 AND visible <= ?2 AND sent > ?3 ORDER BY visible, id LIMIT ?4"
-)
-# A message group waits while any message of it is in flight, and for an earlier one that is not visible yet. (The plus
-# signs keep SQLite from indexes that would have it sort the whole queue.)
+# The plus signs keep SQLite from indexes that would have it go through the whole queue.
+_STANDARD = "FROM message WHERE queue = ?1 AND visible <= ?2 AND +sent > ?3"
+# A message group waits while any message of it is in flight, and for an earlier one that is not visible yet.
 _FIFO = (
-    f"SELECT {_FIELDS} FROM message m WHERE queue = ?1 AND sequence IS NOT NULL AND +visible <= ?2 AND +sent > ?3"
+    "FROM message m WHERE queue = ?1 AND sequence IS NOT NULL AND +visible <= ?2 AND +sent > ?3"
     " AND NOT EXISTS (SELECT 1 FROM message e WHERE e.queue = m.queue AND e.group_id = m.group_id"
     " AND e.sequence IS NOT NULL AND e.visible > ?2 AND e.sent > ?3 AND (e.id < m.id OR e.receives > 0))"
-    " ORDER BY id LIMIT ?4"
 )
+_ANY_STANDARD = f"SELECT 1 {_STANDARD} LIMIT 1"
+_ANY_FIFO = f"SELECT 1 {_FIFO} LIMIT 1"
+_FIRST_STANDARD = f"SELECT {_FIELDS} {_STANDARD} ORDER BY visible, id LIMIT ?4"
+_FIRST_FIFO = f"SELECT {_FIELDS} {_FIFO} ORDER BY id LIMIT ?4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class Received:
 
 
 def has_receivable(reader: Reader, queue: Queue, now: int) -> bool:
-    return bool(_candidates(reader, queue, 1, now))
+    sql = _ANY_FIFO if queue.fifo else _ANY_STANDARD
+    return reader.one(sql, (queue.id, now, now - queue.retention * 1000)) is not None
 
 
 def next_due(reader: Reader, queue: Queue, now: int) -> int | None:
@@ -140,7 +142,7 @@ def counts(reader: Reader, queue: Queue, now: int) -> tuple[int, int, int]:
 
 
 def _candidates(reader: Reader, queue: Queue, count: int, now: int) -> list[tuple[Any, ...]]:
-    sql = _FIFO if queue.fifo else _STANDARD
+    sql = _FIRST_FIFO if queue.fifo else _FIRST_STANDARD
     return reader.all(sql, (queue.id, now, now - queue.retention * 1000, count))
 
 
