@@ -30,6 +30,7 @@ class Deployment:
         values = orjson.loads(text)
         principal = values.pop("principal")
         principal["session_policies"] = tuple(principal["session_policies"])
+        principal["tags"] = tuple(tuple(tag) for tag in principal.get("tags", ()))
         return cls(principal=Principal(**principal), **values)
 
     def dump(self) -> bytes:
