@@ -115,6 +115,13 @@ def test_messages_of_services_with_words_of_their_own() -> None:
     assert refused("sqs", "GetQueueAttributes", wrong).message == "Unknown Attribute Wrong."
 
 
+def test_s3_takes_back_what_it_gave() -> None:
+    rules = [{"Name": "Prefix", "Value": "incoming/"}, {"Name": "suffix", "Value": ".csv"}]
+    queue = {"QueueArn": "arn:aws:sqs:x", "Events": ["s3:ObjectCreated:*"], "Filter": {"Key": {"FilterRules": rules}}}
+    configuration = {"Bucket": "b", "NotificationConfiguration": {"QueueConfigurations": [queue]}}
+    validate_input("s3", "PutBucketNotificationConfiguration", configuration)
+
+
 def test_names_in_iam() -> None:
     assert refused("iam", "CreateUser", {"UserName": "a b"}).message == (
         "The specified value for userName is invalid. "

@@ -260,12 +260,19 @@ def _pattern_rule(shape: Shape) -> tuple[Rule, ...]:
     return ((lambda value: matches(value) is None, f"Member must satisfy regular expression pattern: {text}"),)
 
 
+# S3 takes `prefix` and gives `Prefix` back; what it gave it takes again.
+_ENUMS_IN_ANY_CASE = frozenset({"FilterRuleName"})
+
+
 def _enum_rule(shape: Shape) -> tuple[Rule, ...]:
     values = shape.metadata.get("enum")
     if not values or shape.type_name != "string":
         return ()
-    allowed = frozenset(values)
     rule = f"Member must satisfy enum value set: [{', '.join(values)}]"
+    if shape.name in _ENUMS_IN_ANY_CASE:
+        lowered = frozenset(value.lower() for value in values)
+        return ((lambda value: value.lower() not in lowered, rule),)
+    allowed = frozenset(values)
     return ((lambda value: value not in allowed, rule),)
 
 
