@@ -12,9 +12,10 @@ import orjson
 
 from cloudlet.core.clock import Clock
 from cloudlet.runtime.function import FunctionVersion, Invocation, Outcome
-from cloudlet.runtime.memory import Cgroups, anonymous_memory, children
+from cloudlet.runtime.memory import Cgroups
 from cloudlet.runtime.output import Output, WriteLog
 from cloudlet.runtime.platform_lines import TIMEOUT, Report
+from cloudlet.runtime.processes import anonymous_memory, children
 from cloudlet.runtime.runtime_api import FunctionError, InitError, RuntimeApi
 from cloudlet.runtime.sandbox import Bubblewrap, Confined, Unconfined
 
@@ -62,7 +63,7 @@ class ExecutionEnvironment:
         self._loop = asyncio.get_running_loop()
         self._output = Output(clock, function.log_format, write)
         self._user = sandbox.take_user()
-        self._api = RuntimeApi(self._user)
+        self._api = RuntimeApi()
         self._process: asyncio.subprocess.Process | None = None
         self._exit: asyncio.Task[None] | None = None
         self._cgroup: Path | None = None
@@ -74,7 +75,7 @@ class ExecutionEnvironment:
     async def initialise(self, variables: dict[str, str]) -> None:
         """Starts the process and waits until the function is loaded, or is known not to load: `invoke` tells then."""
         began = time.perf_counter()
-        address = await self._api.start()
+        address = self._api.bind()
         confined = self._sandbox.confine(self.function, {**variables, "AWS_LAMBDA_RUNTIME_API": address}, self._user)
         await self._start(confined)
         self._watch_memory()
@@ -145,6 +146,7 @@ class ExecutionEnvironment:
             for descriptor in (confined.stdin, *confined.descriptors):
                 os.close(descriptor)
         self._exit = asyncio.create_task(self._await_exit(self._process))
+        await self._api.serve(self._process.pid)
 
     async def _await_exit(self, process: asyncio.subprocess.Process) -> None:
         status = await process.wait()

@@ -1,4 +1,4 @@
-"""Memory of execution environments: what they use, and a ceiling by the kernel where cgroups can be written.
+"""The ceiling of what execution environments take of memory, by the kernel, where cgroups can be written.
 
 A function's /tmp is in memory too, and it is not what the function's memory limit is about. So the kernel's ceiling is
 memory plus ephemeral storage, and the anonymous memory of the processes is compared with the limit itself.
@@ -11,7 +11,6 @@ from pathlib import Path
 
 _log = logging.getLogger(__name__)
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _V1 = Path("/sys/fs/cgroup/memory")
 _V2 = Path("/sys/fs/cgroup")
 # Python needs some memory for itself that AWS does not count against the function.
@@ -36,7 +35,7 @@ class Cgroups:
             group.mkdir()
             (group / _limit_name(self._root)).write_text(str(limit + _RESERVE))
         except OSError as error:
-            _log.warning("memory cgroups cannot be used", extra={"reason": str(error)})
+            _log.info("no memory cgroups: limits are watched instead", extra={"reason": str(error)})
             self._root = None
             return None
         return group
@@ -52,29 +51,6 @@ class Cgroups:
                 owner = group.name.partition("-")[0]
                 if group.is_dir() and (owner == self._prefix or not Path("/proc", owner).exists()):
                     self.remove(group)
-
-
-def anonymous_memory(pid: int) -> int:
-    """Bytes of anonymous memory of a process and its descendants."""
-    total = 0
-    waiting = [pid]
-    while waiting:
-        process = Path("/proc") / str(waiting.pop())
-        try:
-            resident, shared = (process / "statm").read_text().split()[1:3]
-            total += (int(resident) - int(shared)) * _PAGE
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        waiting += children(int(process.name))
-    return total
-
-
-def children(pid: int) -> list[int]:
-    """The processes that a process has started and that have not ended."""
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
 
 
 def _prepare() -> Path | None:

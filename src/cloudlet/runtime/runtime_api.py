@@ -5,16 +5,20 @@ The runtime in the environment asks for the next invocation and posts its respon
 
 import asyncio
 import logging
-from pathlib import Path
+import socket
 from typing import cast
 
 import httptools
 
 from cloudlet.runtime.function import Invocation
+from cloudlet.runtime.processes import holds_connection
 
 _log = logging.getLogger(__name__)
 
 _PREFIX = b"/2018-06-01/runtime/"
+# How often, and after how long, a connection is looked for in /proc before it is refused.
+_TRIES = 20
+_AGAIN_SECONDS = 0.01
 # AWS's limit of a response, with the room that it leaves for the envelope.
 LARGEST_RESPONSE = 6 * 1024 * 1024 + 100
 
@@ -36,10 +40,11 @@ class FunctionError(Exception):
 
 
 class RuntimeApi:
-    """`user` is the system user that alone may connect; None where all environments share one."""
+    """Serves the processes of one environment alone, although all environments share the loopback interface."""
 
-    def __init__(self, user: int | None) -> None:
-        self._user = user
+    def __init__(self) -> None:
+        self._socket = socket.socket()
+        self._pid = 0
         self._loop = asyncio.get_running_loop()
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
@@ -49,14 +54,21 @@ class RuntimeApi:
         self._answer: asyncio.Future[bytes] | None = None
         self.ready: asyncio.Future[None] = self._loop.create_future()
 
-    async def start(self) -> str:
-        """Starts listening; returns the address for AWS_LAMBDA_RUNTIME_API."""
-        self._server = await self._loop.create_server(lambda: _Connection(self), "127.0.0.1", 0)
-        return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+    def bind(self) -> str:
+        """Returns the address for AWS_LAMBDA_RUNTIME_API; who connects waits for `serve`."""
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.listen()
+        return f"127.0.0.1:{self._socket.getsockname()[1]}"
+
+    async def serve(self, pid: int) -> None:
+        """Answers the process and its descendants."""
+        self._pid = pid
+        self._server = await self._loop.create_server(lambda: _Connection(self), sock=self._socket)
 
     def close(self) -> None:
         if self._server is not None:
             self._server.close()
+        self._socket.close()
         for connection in list(self._connections):
             connection.close()
 
@@ -87,12 +99,18 @@ class RuntimeApi:
                 future.set_exception(error)
                 future.exception()  # it may be that nobody waits for it
 
-    def connected(self, connection: "_Connection", peer: tuple[str, int]) -> None:
-        if self._user is not None and _socket_user(peer[1]) != self._user:
+    def connected(self, connection: "_Connection", port: int, tries: int = _TRIES) -> None:
+        """Listens to the connection once it is known to come from the environment. /proc may miss what is there."""
+        if connection.closed:
+            return
+        if holds_connection(self._pid, port):
+            self._connections.add(connection)
+            connection.accept()
+        elif tries > 1:
+            self._loop.call_later(_AGAIN_SECONDS, self.connected, connection, port, tries - 1)
+        else:
             _log.warning("a connection to a Runtime API from outside its environment was refused")
             connection.close()
-            return
-        self._connections.add(connection)
 
     def disconnected(self, connection: "_Connection") -> None:
         self._connections.discard(connection)
@@ -152,16 +170,30 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._url = b""
         self._body: list[bytes] = []
+        self._early: list[bytes] | None = []  # until the connection is accepted
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._api.connected(self, transport.get_extra_info("peername"))
+        self._api.connected(self, transport.get_extra_info("peername")[1])
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._api.disconnected(self)
 
+    @property
+    def closed(self) -> bool:
+        return self._transport is None
+
+    def accept(self) -> None:
+        """What has come until now counts, and what will come."""
+        early, self._early = b"".join(self._early or ()), None
+        if early:
+            self.data_received(early)
+
     def data_received(self, data: bytes) -> None:
+        if self._early is not None:
+            self._early.append(data)
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
@@ -203,13 +235,3 @@ class _Connection(asyncio.Protocol):
 def _trace_id(request_id: str, now: float) -> str:
     digits = request_id.replace("-", "")
     return f"Root=1-{int(now):08x}-{digits[:24]};Parent={digits[16:]};Sampled=0"
-
-
-def _socket_user(port: int) -> int | None:
-    """The system user who owns the client socket of a loopback connection, by its port."""
-    wanted = f"0100007F:{port:04X}"
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if fields[1] == wanted:
-            return int(fields[7])
-    return None

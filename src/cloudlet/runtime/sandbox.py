@@ -63,7 +63,7 @@ class Bubblewrap:
         self._fixed = self._fixed_arguments()
 
     def works(self) -> bool:
-        probe = [self._program, *self._fixed, "--tmpfs", "/tmp", "--", "/bin/sh", "-c", ":"]
+        probe = [self._program, "--tmpfs", "/tmp", *self._fixed, "--", "/bin/sh", "-c", ":"]
         answer = subprocess.run(probe, capture_output=True, text=True, timeout=10, check=False)
         if answer.returncode != 0:
             _log.warning("bubblewrap cannot run here", extra={"reason": answer.stderr.strip()})
@@ -87,8 +87,8 @@ class Bubblewrap:
             "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
         )
         command = [
-            *(self._program, *self._fixed),
-            *("--perms", "1777", "--size", str(function.ephemeral_storage << 20), "--tmpfs", "/tmp"),
+            *(self._program, "--perms", "1777", "--size", str(function.ephemeral_storage << 20), "--tmpfs", "/tmp"),
+            *self._fixed,
             *("--perms", "0444", "--ro-bind-data", str(passwd), "/etc/passwd"),
             *("--ro-bind", str(function.code), "/var/task"),
             *(("--ro-bind", str(function.layers), "/opt") if function.layers else ("--dir", "/opt")),
