@@ -131,3 +131,12 @@ def test_another_accounts_queue_is_open_only_by_its_policy(sqs: Any, server: Any
     with pytest.raises(ClientError, match="AccessDenied"):
         other.receive_message(QueueUrl=url)
     assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "thank you"
+
+
+def test_the_largest_message(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="large")["QueueUrl"]
+    body = "x" * 1_048_576
+    sqs.send_message(QueueUrl=url, MessageBody=body)
+    assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == body
+    with pytest.raises(ClientError, match="Message must be shorter than 1048576 bytes"):
+        sqs.send_message(QueueUrl=url, MessageBody=body + "x")
