@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from cloudlet.cli import stacks
+from cloudlet.cli import serving, stacks
 from cloudlet.cli.connection import Connection
 from cloudlet.cli.errors import CommandError
 from cloudlet.cli.functions import seconds
@@ -65,7 +65,10 @@ def test_an_endpoint_where_nobody_answers_is_named(monkeypatch: pytest.MonkeyPat
         ("--log-level", "loud", "loud is not a log level; choose debug, info, warning or error."),
     ],
 )
-def test_a_server_that_cannot_start_says_why(tmp_path: Path, option: str, value: str, said: str):
+def test_a_server_that_cannot_start_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, value: str, said: str
+):
+    monkeypatch.setattr(serving, "log_to_stderr", lambda level: None)  # the tests' own logs stay as they are
     result = CliRunner().invoke(app, ["up", "--port", "0", "--data", str(tmp_path / "data"), option, value])
     assert result.exit_code == 1
     assert result.stderr.startswith(said)

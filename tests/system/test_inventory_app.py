@@ -134,11 +134,17 @@ def test_an_item_that_comes_back_can_run_out_again(application: Application):
     assert application.alerts["Last", "Thing"] == 1
 
 
-def test_two_thousand_rows(application: Application):
-    rows = "".join(f"Warehouse,Item {number:04},{number % 50 + 1}\r\n" for number in range(2_000))
+def test_two_thousand_rows_and_forty_alerts(application: Application):
+    rows = "".join(f"Warehouse,Item {number:04},{number % 50}\r\n" for number in range(2_000))
     result = application.load("warehouse.csv", ("\ufeffStore;Item;Count\r\n" + rows.replace(",", ";")).encode())
     assert (result["loaded"], result["rejected"], result["stores"]) == (2_000, 0, ["Warehouse"])
-    assert sum(store == "Warehouse" for store, _ in application.levels()) == 2_000
+    levels = {key: count for key, count in application.levels().items() if key[0] == "Warehouse"}
+    assert len(levels) == 2_000
+    empty = [key for key, count in levels.items() if count == 0]
+    assert len(empty) == 40
+    for store, item in empty:
+        application.wait_for_alert(store, item)
+    assert [application.alerts[key] for key in empty] == [1] * 40
 
 
 def test_bad_rows_are_reported_and_do_not_stop_good_ones(application: Application):
