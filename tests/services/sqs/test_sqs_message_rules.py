@@ -314,3 +314,20 @@ async def test_a_message_is_invisible_for_twelve_hours_at_most(sqs: Any, clock: 
     with pytest.raises(AwsError, match="beyond the limit"):
         await sqs("ChangeMessageVisibility", **change, VisibilityTimeout=43_200)
     await sqs("ChangeMessageVisibility", **change, VisibilityTimeout=43_200 - 3600)
+
+
+async def test_visibility_is_changed_in_batches(sqs: Any, clock: Any) -> None:
+    url = await sqs.queue("orders")
+    for body in ("a", "b"):
+        await sqs.send(url, body)
+    first, second = (message["ReceiptHandle"] for message in await sqs.receive(url))
+    await sqs("DeleteMessage", QueueUrl=url, ReceiptHandle=second)
+    entries = [
+        {"Id": "now", "ReceiptHandle": first, "VisibilityTimeout": 0},
+        {"Id": "gone", "ReceiptHandle": second, "VisibilityTimeout": 0},
+        {"Id": "long", "ReceiptHandle": first, "VisibilityTimeout": 43_201},
+    ]
+    answer = await sqs("ChangeMessageVisibilityBatch", QueueUrl=url, Entries=entries)
+    assert answer["Successful"] == [{"Id": "now"}]
+    assert {entry["Id"] for entry in answer["Failed"]} == {"gone", "long"}
+    assert await sqs.bodies(url) == ["a"]
