@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core.clock import SystemClock
+from cloudlet.core.clock import Clock, ManualClock, SystemClock
 from cloudlet.core.context import FIRST_ACCOUNT, Principal
 from cloudlet.core.errors import AwsError
 from cloudlet.core.service import Cloud
@@ -16,6 +16,7 @@ from cloudlet.core.settings import Settings
 from cloudlet.services.cloudformation import CloudFormation
 from cloudlet.services.cloudformation.resources import CATALOGUE, Context, ResourceType
 
+ROLE = {"AssumeRolePolicyDocument": {}, "Policies": [{"PolicyDocument": {}}]}
 ROOT = Principal.root(FIRST_ACCOUNT)
 
 
@@ -78,19 +79,19 @@ class Stacks:
         self.data = data
         self.world = world
 
-    async def start(self) -> None:
-        cloud = Cloud(Settings(self.data), SystemClock())
+    async def start(self, clock: Clock | None = None) -> None:
+        cloud = Cloud(Settings(self.data), clock or SystemClock())
         self.service = CloudFormation(cloud)
         cloud.add(self.service)
         self.cloud = cloud
         await self.service.start()
         await self.service.recover()
 
-    async def crash(self) -> None:
+    async def crash(self, clock: Clock | None = None) -> None:
         """Ends all tasks where they stand, without a word to the database."""
         await self.service.stop()
         self.world.blocked.clear()
-        await self.start()
+        await self.start(clock)
 
     async def call(self, operation: str, **params: Any) -> dict[str, Any]:
         return await self.cloud.call("cloudformation", operation, params, as_=ROOT, region="us-east-1")
@@ -346,6 +347,42 @@ async def test_properties_that_a_type_does_not_have(stacks: Stacks) -> None:
 async def test_types_that_do_not_exist(stacks: Stacks) -> None:
     with pytest.raises(AwsError, match=r"Template format error: Unrecognized resource types: \[AWS::Own::Thing\]"):
         await stacks.create({"A": {"Type": "AWS::Own::Thing"}})
+
+
+async def test_a_creation_that_takes_too_long_is_rolled_back(stacks: Stacks) -> None:
+    stacks.cloud.clock = clock = ManualClock()
+    stacks.world.blocked.add("create A")
+    await stacks.create({"A": thing(), "B": thing(Needs={"Ref": "A"})}, TimeoutInMinutes=5)
+    await stacks.world.reached.wait()
+    clock.advance(301)
+
+    await stacks.crash(clock)
+
+    assert await stacks.ended() == "ROLLBACK_COMPLETE"
+    assert "create B" not in stacks.world.journal
+    assert any("exceeded the specified timeout" in each for each in await stacks.reasons("shop"))
+
+
+async def test_events_do_not_show_what_has_no_echo(stacks: Stacks) -> None:
+    body = {
+        "Parameters": {"Secret": {"Type": "String", "NoEcho": True}},
+        "Resources": {"A": thing(Size={"Fn::Sub": "it is ${Secret}"})},
+    }
+    given = [{"ParameterKey": "Secret", "ParameterValue": "hunter2"}]
+    await stacks.call("CreateStack", StackName="shop", TemplateBody=json.dumps(body), Parameters=given)
+    assert await stacks.ended() == "CREATE_COMPLETE"
+
+    assert "hunter2" not in str(await stacks.call("DescribeStackEvents", StackName="shop"))
+    assert "hunter2" not in str(await stacks.call("DescribeStacks", StackName="shop"))
+    assert next(iter(stacks.world.things.values()))["Size"] == "it is hunter2"
+
+
+async def test_malformed_properties_fail_the_resource_alone(stacks: Stacks) -> None:
+    role = {"Type": "AWS::IAM::Role", "Properties": ROLE}
+    await stacks.create({"A": thing(), "B": role}, Capabilities=["CAPABILITY_IAM"])
+
+    assert await stacks.ended() == "ROLLBACK_COMPLETE"
+    assert "#/Policies/0: required key [PolicyName] not found" in await stacks.reasons("B")
 
 
 async def test_exports_bind_stacks_together(stacks: Stacks) -> None:

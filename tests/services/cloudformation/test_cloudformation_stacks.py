@@ -369,6 +369,32 @@ def test_a_sam_template_that_is_wrong(cloudformation: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("delay", [0.05, 0.1, 0.15, 0.25])
+def test_a_killed_server_makes_nothing_twice(own_server: Any, delay: float) -> None:
+    storage = own_server.client("s3")
+    storage.create_bucket(Bucket="code")
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("hello.py", f"VERSION = 'one'\n{FUNCTION}")
+    storage.put_object(Bucket="code", Key="one", Body=package.getvalue())
+    client = own_server.client("cloudformation")
+    capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    client.create_stack(StackName="app", TemplateBody=SAM % "one", Capabilities=capabilities)
+    time.sleep(delay)
+
+    own_server.restart()
+
+    client = own_server.client("cloudformation")
+    wait(client, "stack_create_complete", "app")
+    endpoint = outputs(client.describe_stacks(StackName="app")["Stacks"][0])["Endpoint"]
+    assert requests.get(f"{endpoint}/x", timeout=20).text == "one/x"
+    assert len(own_server.client("apigatewayv2").get_apis()["Items"]) == 1
+    functions = own_server.client("lambda")
+    assert len(functions.list_functions()["Functions"]) == 1
+    assert len(functions.list_event_source_mappings()["EventSourceMappings"]) == 1
+    assert len(own_server.client("iam").list_roles()["Roles"]) == 1
+
+
 @pytest.mark.parametrize("delay", [0.0, 0.03, 0.08, 0.2])
 def test_a_killed_server_goes_on_with_what_was_under_way(own_server: Any, delay: float) -> None:
     client = own_server.client("cloudformation")

@@ -112,10 +112,14 @@ class Deployer:
     # Phases
 
     async def _create(self, stack: Stack) -> None:
-        outcome, plan = await self._converge(stack, stack.deployment)
+        minutes = stack.deployment.timeout_minutes
+        deadline = None if minutes is None else stack.created + 60 * minutes
+        outcome, plan = await self._converge(stack, stack.deployment, deadline)
         if outcome.failed:
             reason = f"The following resource(s) failed to create: [{', '.join(sorted(outcome.failed))}]. "
             await self._creation_failed(stack, reason)
+        elif outcome.left and deadline is not None and self._cloud.clock.now() >= deadline:
+            await self._creation_failed(stack, "Stack creation time exceeded the specified timeout. ")
         elif not outcome.left:
             await self._finish_outputs(stack, plan, "CREATE_COMPLETE")
 
@@ -192,10 +196,11 @@ class Deployer:
                 _forget_replaced(each.id),
             )
         steps = await self._steps(stack)
+        kept = {"Retain", "Snapshot"} | (set() if "ROLLBACK" in stack.status else {"RetainExceptOnCreate"})
 
         async def step(key: str) -> bool:
             resource, policy, forget = items[key]
-            if policy in ("Retain", "Snapshot"):
+            if policy in kept:
                 return await steps.skip(resource, forget=forget)
             return await steps.delete(resource, forget=forget)
 
@@ -213,10 +218,12 @@ class Deployer:
 
     # Walks
 
-    async def _converge(self, stack: Stack, deployment: Deployment) -> tuple[Outcome, Plan]:
+    async def _converge(
+        self, stack: Stack, deployment: Deployment, deadline: float | None = None
+    ) -> tuple[Outcome, Plan]:
         plan = self._plan(stack, deployment, resources(self._store.reader, stack.id))
         steps = await self._steps(stack)
-        outcome = await self._walk(stack, plan.graph, lambda name: steps.converge(plan, name), False)
+        outcome = await self._walk(stack, plan.graph, lambda name: steps.converge(plan, name), False, deadline)
         return outcome, plan
 
     async def _take_down(self, stack: Stack, *, rolling_back: bool) -> Outcome:
@@ -226,7 +233,10 @@ class Deployer:
         aside = {f"{each.resource.logical_id}#{each.id}": each for each in replaced(self._store.reader, stack.id)}
         items = rows | {key: each.resource for key, each in aside.items()}
         steps = await self._steps(stack)
-        kept = {"Retain", "Snapshot"} | (set() if rolling_back else {"RetainExceptOnCreate"})
+        if rolling_back:
+            kept = set[str]() if stack.deployment.retain_except_on_create else {"Retain", "Snapshot"}
+        else:
+            kept = {"Retain", "RetainExceptOnCreate", "Snapshot"}
 
         async def step(key: str) -> bool:
             resource = items[key]
@@ -246,16 +256,23 @@ class Deployer:
         graph: dict[str, frozenset[str]],
         step: Callable[[str], Awaitable[bool]],
         keep_going: bool,
+        deadline: float | None = None,
     ) -> Outcome:
         walk = self._walks[stack.id] = Walk()
         # Something may have been asked of the stack between reading it and here.
         now = stack_by_id(self._store.reader, stack.id)
         if self._draining or now is None or now.status != stack.status or now.cancelled != stack.cancelled:
             walk.halt()
+        timer = None
+        if deadline is not None:
+            left = max(0.0, deadline - self._cloud.clock.now())
+            timer = asyncio.get_running_loop().call_later(left, walk.halt)
         try:
             return await walk.run(graph, step, keep_going=keep_going)
         finally:
             del self._walks[stack.id]
+            if timer is not None:
+                timer.cancel()
 
     async def _steps(self, stack: Stack) -> Steps:
         return Steps(self._cloud, self._store, self._replies, stack, await self._principal(stack))

@@ -1,10 +1,11 @@
 """A stack's events: what happened to it and its resources, in CloudFormation's words."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import orjson
 
+from cloudlet.services.cloudformation.parameters import HIDDEN
 from cloudlet.services.cloudformation.records import Resource, Stack
 from cloudlet.store.database import Reader, Transaction
 
@@ -20,9 +21,16 @@ def record_stack_event(tx: Transaction, stack: Stack, status: str, reason: str |
 
 
 def record_resource_event(
-    tx: Transaction, resource: Resource, status: str, reason: str | None, time: float, token: str | None
+    tx: Transaction,
+    resource: Resource,
+    status: str,
+    reason: str | None,
+    time: float,
+    token: str | None,
+    hidden: frozenset[str] = frozenset(),
 ) -> None:
-    shown = resource.properties if resource.attempted is None else resource.attempted
+    """`hidden` are the values of parameters that are not to be shown."""
+    shown = _masked(resource.properties if resource.attempted is None else resource.attempted, hidden)
     tx.execute(
         "INSERT INTO events (stack, event_id, logical_id, physical_id, type, time, status, reason, properties, token)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -39,6 +47,16 @@ def record_resource_event(
             token,
         ),
     )
+
+
+def _masked(node: Any, hidden: frozenset[str]) -> Any:
+    if not hidden:
+        return node
+    if isinstance(node, dict):
+        return {key: _masked(value, hidden) for key, value in cast("dict[str, Any]", node).items()}
+    if isinstance(node, list):
+        return [_masked(each, hidden) for each in cast("list[Any]", node)]
+    return HIDDEN if isinstance(node, str) and any(value in node for value in hidden) else node
 
 
 def stack_events(

@@ -64,6 +64,11 @@ def shown(template: Template, values: Mapping[str, str]) -> list[dict[str, str]]
     ]
 
 
+def hidden(template: Template, values: Mapping[str, str]) -> frozenset[str]:
+    """The values that nothing may show."""
+    return frozenset(value for key, value in values.items() if value and _no_echo(template.parameters.get(key, {})))
+
+
 def declarations(template: Template, *, full: bool) -> list[dict[str, Any]]:
     """What the template declares, as GetTemplateSummary (`full`) and ValidateTemplate tell it."""
     found: list[dict[str, Any]] = []

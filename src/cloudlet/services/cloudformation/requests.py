@@ -28,7 +28,6 @@ _UNSUPPORTED = (
     "StackPolicyDuringUpdateBody",
     "StackPolicyDuringUpdateURL",
     "StackPolicyURL",
-    "TimeoutInMinutes",
 )
 
 
@@ -111,6 +110,7 @@ async def deployment(
         role_arn=params.get("RoleARN", kept_role),
         on_failure=_on_failure(params),
         token=params.get("ClientRequestToken"),
+        timeout_minutes=params.get("TimeoutInMinutes"),
         retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
     )
 

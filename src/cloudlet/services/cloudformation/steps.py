@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 from cloudlet.core.context import Principal
 from cloudlet.core.errors import AwsError
 from cloudlet.core.service import Cloud
+from cloudlet.services.cloudformation import parameters
 from cloudlet.services.cloudformation.events import record_resource_event
 from cloudlet.services.cloudformation.plan import Plan
 from cloudlet.services.cloudformation.records import (
@@ -22,6 +23,7 @@ from cloudlet.services.cloudformation.records import (
 from cloudlet.services.cloudformation.replies import Replies
 from cloudlet.services.cloudformation.resources import Context, ResourceType, resource_type
 from cloudlet.services.cloudformation.resources.resource_type import changed, is_missing
+from cloudlet.services.cloudformation.template import read
 from cloudlet.store import Store
 from cloudlet.store.database import Transaction
 
@@ -39,6 +41,12 @@ class Steps:
     replies: Replies
     stack: Stack
     principal: Principal
+    # Values of parameters with NoEcho, which no event may show.
+    hidden: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        deployment = self.stack.deployment
+        self.hidden = parameters.hidden(read(deployment.body), deployment.parameters)
 
     async def converge(self, plan: Plan, logical_id: str) -> bool:
         """Brings a resource to what the plan says. False, with the reason in its event, if that fails."""
@@ -141,7 +149,7 @@ class Steps:
         def begin(tx: Transaction) -> None:
             set_aside(tx, old)
             put_resource(tx, fresh.with_(physical_id=None, reason=_REPLACING, updated=time))
-            record_resource_event(tx, fresh, "UPDATE_IN_PROGRESS", _REPLACING, time, self.stack.deployment.token)
+            self._tell(tx, fresh, "UPDATE_IN_PROGRESS", _REPLACING, time)
 
         await self.store.write(begin)
         return await self._create(plan, fresh.with_(physical_id=None), word="UPDATE")
@@ -162,7 +170,7 @@ class Steps:
             drop_replaced(tx, old.id)
             set_aside(tx, new)
             put_resource(tx, back)
-            record_resource_event(tx, back, "UPDATE_COMPLETE", None, back.updated, self.stack.deployment.token)
+            self._tell(tx, back, "UPDATE_COMPLETE", None, back.updated)
 
         await self.store.write(swap)
         plan.resources[new.logical_id] = back
@@ -258,6 +266,9 @@ class Steps:
         word = word or ("UPDATE" if resource.exists else "CREATE")
         await self._record(plan, resource, f"{word}_FAILED", reason)
 
+    def _tell(self, tx: Transaction, resource: Resource, status: str, reason: str | None, time: float) -> None:
+        record_resource_event(tx, resource, status, reason, time, self.stack.deployment.token, self.hidden)
+
     async def _record(
         self,
         plan: Plan | None,
@@ -278,7 +289,7 @@ class Steps:
         def write(tx: Transaction) -> None:
             if keep_row:
                 put_resource(tx, told)
-            record_resource_event(tx, told, status, reason, time, self.stack.deployment.token)
+            self._tell(tx, told, status, reason, time)
             if also is not None:
                 also(tx)
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import yaml
 
-from cloudlet.core.errors import AwsError
+from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
 
 _SECTIONS = frozenset(
     (
@@ -146,7 +146,7 @@ def read(body: dict[str, Any]) -> Template:
     if unknown:
         raise validation_error(f"Invalid template property or properties [{', '.join(unknown)}]")
     if "Rules" in body:
-        raise validation_error("Template format error: Cloudlet does not implement the section Rules.")
+        raise NotImplementedByCloudlet("the section Rules of templates")
     sections = {name: _section(body, name) for name in ("Parameters", "Mappings", "Conditions", "Resources", "Outputs")}
     if not sections["Resources"]:
         raise validation_error("Template format error: At least one Resources member must be defined.")
@@ -257,5 +257,5 @@ def _policy(name: str, declared: dict[str, Any], member: str) -> str:
 def _transforms(declared: Any) -> Iterator[str]:
     for each in [declared] if isinstance(declared, str) else declared or []:
         if not isinstance(each, str):
-            raise validation_error("Template format error: Cloudlet does not implement transforms with parameters.")
+            raise NotImplementedByCloudlet("transforms with parameters")
         yield each

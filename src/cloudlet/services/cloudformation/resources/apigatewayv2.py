@@ -38,11 +38,27 @@ class Api(ResourceType):
         if properties.get("BasePath", "ignore") != "ignore":
             raise NotImplementedByCloudlet(f"BasePath {properties['BasePath']} of {self.type}")
 
+    async def find(self, context: Context, name: str, properties: Properties) -> str | None:
+        """An API's id is chosen by the service, so what was made before a crash is told by its tags."""
+        token: Properties = {}
+        while True:
+            page = await context.call("apigatewayv2", "GetApis", token)
+            for api in page["Items"]:
+                if _marks(context).items() <= api.get("Tags", {}).items():
+                    return api["ApiId"]
+            if not page.get("NextToken"):
+                return None
+            token = {"NextToken": page["NextToken"]}
+
+    async def adopt(self, context: Context, physical_id: str, properties: Properties) -> None:
+        await self._configure(context, physical_id, {}, properties)
+
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         if "Body" not in properties:
-            members = (*_SETTINGS, *_QUICK, "ProtocolType", "Tags")
-            return (await context.call("apigatewayv2", "CreateApi", present(properties, *members)))["ApiId"]
-        params = {"Body": json.dumps(properties["Body"]), **present(properties, "FailOnWarnings")}
+            members = present(properties, *_SETTINGS, *_QUICK, "ProtocolType")
+            members["Tags"] = properties.get("Tags", {}) | _marks(context)
+            return (await context.call("apigatewayv2", "CreateApi", members))["ApiId"]
+        params = {"Body": json.dumps(_marked(context, properties["Body"])), **present(properties, "FailOnWarnings")}
         id_: str = (await context.call("apigatewayv2", "ImportApi", params))["ApiId"]
         await self._configure(context, id_, {}, properties)
         return id_
@@ -54,7 +70,7 @@ class Api(ResourceType):
 
     async def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> None:
         if "Body" in after and changed(before, after, "Body"):
-            params = {"Body": json.dumps(after["Body"]), **present(after, "FailOnWarnings")}
+            params = {"Body": json.dumps(_marked(context, after["Body"])), **present(after, "FailOnWarnings")}
             await context.call("apigatewayv2", "ReimportApi", {"ApiId": physical_id, **params})
         await self._configure(context, physical_id, before, after)
 
@@ -193,6 +209,21 @@ class Deployment(ResourceType):
     async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
         params = {"ApiId": properties["ApiId"], "DeploymentId": physical_id}
         await context.call("apigatewayv2", "DeleteDeployment", params)
+
+
+def _marks(context: Context) -> dict[str, str]:
+    """The tags by which CloudFormation marks what it makes."""
+    return {
+        "aws:cloudformation:logical-id": context.logical_id,
+        "aws:cloudformation:stack-id": context.stack_id,
+        "aws:cloudformation:stack-name": context.stack_name,
+    }
+
+
+def _marked(context: Context, body: Properties) -> Properties:
+    """An OpenAPI document with these tags added to its own."""
+    marks = [{"name": key, "x-amazon-apigateway-tag-value": value} for key, value in _marks(context).items()]
+    return {**body, "tags": [*body.get("tags", []), *marks]}
 
 
 async def _tag(context: Context, path: str, before: Properties, after: Properties) -> None:
