@@ -95,6 +95,7 @@ class Store:
         """
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # SQLite gives its other files the same mode
         self._loop = asyncio.get_running_loop()
         self._connection = _connect(path)
         migrate(self._connection, path, schema)
