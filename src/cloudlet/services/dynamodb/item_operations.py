@@ -13,10 +13,10 @@ from cloudlet.services.dynamodb.base import DynamoDBBase
 from cloudlet.services.dynamodb.errors import StaleTable, validation
 from cloudlet.services.dynamodb.expressions.placeholders import Placeholders
 from cloudlet.services.dynamodb.expressions.projections import Projection
-from cloudlet.services.dynamodb.items import READ, WRITE_IF_FRESH, Origin
+from cloudlet.services.dynamodb.items import READ_WITH_SIZE, WRITE_IF_FRESH, Origin
 from cloudlet.services.dynamodb.keys import key_given
 from cloudlet.services.dynamodb.tables import check_fresh
-from cloudlet.services.dynamodb.values import Item, item_size
+from cloudlet.services.dynamodb.values import Item
 from cloudlet.services.dynamodb.writes import (
     Outcome,
     Put,
@@ -64,15 +64,14 @@ class ItemOperations(DynamoDBBase):
         projection = projection_of(params)
         table = self.table(call, params["TableName"])
         key, _ = key_given(table.keys, params["Key"])
-        row = self.store.reader.one(READ, (table.id, *key))
+        row = self.store.reader.one(READ_WITH_SIZE, (table.id, *key))
         output: dict[str, Any] = {}
         if row is not None:
             output["Item"] = shown_item(call, row[0], projection)
         wanted = capacity.wanted(params)
         if wanted is not None:
-            size = item_size(orjson.loads(row[0])) if row is not None else 0
             consumed = capacity.Consumed(table, wanted)
-            consumed.add_read(size, consistent=params.get("ConsistentRead", False))
+            consumed.add_read(row[1] if row is not None else 0, consistent=params.get("ConsistentRead", False))
             output["ConsumedCapacity"] = consumed.shown()
         return output
 

@@ -12,7 +12,6 @@ from cloudlet.services.dynamodb.tables import Table
 from cloudlet.services.dynamodb.values import Item
 from cloudlet.store import Reader, Transaction
 
-READ = "SELECT item FROM item WHERE table_id = ? AND pk = ? AND sk = ?"
 READ_WITH_SIZE = "SELECT item, size FROM item WHERE table_id = ? AND pk = ? AND sk = ?"
 _WRITE = (
     "INSERT INTO item (table_id, pk, sk, item, size) VALUES (?, ?, ?, ?, ?)"

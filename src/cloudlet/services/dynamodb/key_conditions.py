@@ -58,7 +58,7 @@ def _row(condition: Condition, placeholders: Placeholders) -> Row:
         bounds = [_constant(condition.low, placeholders), _constant(condition.high, placeholders)]
         return _attribute(condition.operand, placeholders), "BETWEEN", bounds
     if isinstance(condition, Function) and condition.name == "begins_with":
-        first, second = condition.arguments[0], condition.arguments[1]
+        first, second = condition.arguments
         return _attribute(first, placeholders), "begins_with", [_constant(second, placeholders)]
     name = getattr(condition, "operator", None) or getattr(condition, "name", None) or _WORDS[type(condition).__name__]
     raise _invalid(f"Invalid operator used in KeyConditionExpression: {name}")
@@ -69,10 +69,10 @@ _WORDS = {"Or": "OR", "Not": "NOT", "Membership": "IN"}
 
 def _attribute(operand: Any, placeholders: Placeholders) -> str:
     if isinstance(operand, Path):
-        steps = placeholders.steps(operand)
-        if len(steps) > 1:
+        name, *nested = placeholders.steps(operand)
+        if nested:
             raise _invalid("KeyConditionExpressions cannot have conditions on nested attributes")
-        return str(steps[0])
+        return str(name)
     if isinstance(operand, Function):
         raise _invalid("KeyConditionExpressions cannot contain nested operations")
     raise _invalid("KeyConditionExpressions must have a key attribute on one side")

@@ -5,7 +5,7 @@ of a parallel scan is a range. Sort keys are stored as they sort: strings by UTF
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
 
@@ -30,10 +30,10 @@ class KeySchema:
     hash: tuple[str, ...]
     range: tuple[str, ...]
     types: Mapping[str, str]
+    names: tuple[str, ...] = field(init=False)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return self.hash + self.range
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", self.hash + self.range)
 
     def part(self, item: Item) -> Item:
         """The key's attributes of an item."""
@@ -120,18 +120,22 @@ def _encoded_part(content: str, name: str, kind: str, longest: int, what: str) -
 
 def key_given(schema: KeySchema, given: Mapping[str, Any]) -> tuple[Key, Item]:
     """The encoded key and its canonical form. Raises ValidationException unless it is exactly of the schema."""
-    names = schema.names
+    names, types = schema.names, schema.types
     if len(given) != len(names):
         for value in given.values():
             normalised(value)
-        raise validation("The provided key element does not match the schema")
+        raise key_does_not_match()
     canonical: Item = {}
     for name in names:
-        if name not in given:
+        value = given.get(name)
+        if value is None:
             raise key_does_not_match()
-        value, _ = normalised(given[name])
-        if schema.types[name] not in value:
-            raise key_does_not_match()
+        kind = types[name]
+        # A string is canonical as it is.
+        if kind != "S" or type(value) is not dict or len(value) != 1 or type(value.get("S")) is not str:
+            value, _ = normalised(value)
+            if kind not in value:
+                raise key_does_not_match()
         canonical[name] = value
     return key_of_item(schema, canonical), canonical
 

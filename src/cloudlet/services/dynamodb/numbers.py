@@ -76,6 +76,8 @@ def _result(number: Decimal) -> str:
 
 def size(text: str) -> int:
     """Bytes that a canonical number counts: one for two significant digits, one more, and one for a minus sign."""
+    if text.isdecimal():
+        return (len(text.rstrip("0")) + 1) // 2 + 1
     digits = len(text.replace(".", "").strip("-0"))
     return (digits + 1) // 2 + 1 + (text[0] == "-")
 

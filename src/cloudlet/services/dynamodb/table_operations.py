@@ -1,6 +1,5 @@
 """The operations on tables."""
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from cloudlet.core.context import Call
@@ -18,14 +17,14 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import type_defs as t
 
 _LARGEST_PAGE = 100
-# Counts are kept for so many times as long as it took to count.
-_COUNT_FOR = 20.0
+# Counts are kept for the longer the more was counted: AWS renews its own every six hours.
+_COUNTED_PER_SECOND = 10_000
 
 
 class TableOperations(DynamoDBBase):
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
-        # Until when (on the monotonic clock) the counts of a table are good enough, and the counts.
+        # Until when the counts of a table are good enough, and the counts.
         self._counts: dict[int, tuple[float, tuple[int, int, dict[int, int]] | None]] = {}
 
     @operation("CreateTable")
@@ -53,7 +52,7 @@ class TableOperations(DynamoDBBase):
 
     @operation("DescribeTable")
     async def describe_table(self, call: Call, params: "t.DescribeTableInputTypeDef") -> dict[str, Any]:
-        return {"Table": await self._described(self.named_table(call, params["TableName"]))}
+        return {"Table": await self._described(call, self.named_table(call, params["TableName"]))}
 
     @operation("ListTables")
     async def list_tables(self, call: Call, params: "t.ListTablesInputTypeDef") -> dict[str, Any]:
@@ -112,13 +111,11 @@ class TableOperations(DynamoDBBase):
             raise named_table_not_found(name)
         return table
 
-    async def _described(self, table: Table) -> dict[str, Any]:
+    async def _described(self, call: Call, table: Table) -> dict[str, Any]:
         until, counted = self._counts.get(table.id, (0.0, None))
-        if counted is None or until < time.monotonic():
-            began = time.monotonic()
+        if counted is None or until <= call.time:
             counted = await self.store.query(lambda reader: _count(reader, table))
-            ended = time.monotonic()
-            self._counts[table.id] = (ended + _COUNT_FOR * (ended - began), counted)
+            self._counts[table.id] = (call.time + counted[0] / _COUNTED_PER_SECOND, counted)
         count, size, by_index = counted
         return table_description(table, count=count, size=size, index_counts=by_index)
 

@@ -34,12 +34,12 @@ class Placeholders:
         names, values = params.get("ExpressionAttributeNames"), params.get("ExpressionAttributeValues")
         if names is None and values is None:
             return cls()
-        given = [name for name in expressions if name in params]
-        for parameter, content in (("ExpressionAttributeNames", names), ("ExpressionAttributeValues", values)):
-            needed = [name for name in expressions if parameter[-6:] != "Values" or name != "ProjectionExpression"]
-            if content is not None and not any(name in given for name in needed):
-                which = f": {needed[0]} is null" if len(needed) == 1 else ""
-                raise validation(f"{parameter} can only be specified when using expressions{which}")
+        if names is not None and not any(name in params for name in expressions):
+            raise validation("ExpressionAttributeNames can only be specified when using expressions")
+        with_values = [name for name in expressions if name != "ProjectionExpression"]
+        if values is not None and not any(name in params for name in with_values):
+            absent = " and ".join(with_values) + (" are null" if len(with_values) > 1 else " is null")
+            raise validation(f"ExpressionAttributeValues can only be specified when using expressions: {absent}")
         return cls(names, values)
 
     def use(self, parsed: Parsed[Any]) -> None:
