@@ -22,6 +22,7 @@ $(VENV)/.cloudlet: $(BIN)/python requirements/cloudlet.txt requirements/lambda-p
 	$(BIN)/pip install -q --require-hashes --upgrade --target $(LAMBDA_PYTHON) -r requirements/lambda-python.txt
 	$(BIN)/pip install -q --require-hashes -r requirements/build.txt
 	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.cloudlet requirements/dev.txt
