@@ -196,7 +196,7 @@ class Deployer:
                 _forget_replaced(each.id),
             )
         steps = await self._steps(stack)
-        kept = {"Retain", "Snapshot"} | (set() if "ROLLBACK" in stack.status else {"RetainExceptOnCreate"})
+        kept = {"Retain"} if "ROLLBACK" in stack.status else {"Retain", "RetainExceptOnCreate"}
 
         async def step(key: str) -> bool:
             resource, policy, forget = items[key]
@@ -234,9 +234,9 @@ class Deployer:
         items = rows | {key: each.resource for key, each in aside.items()}
         steps = await self._steps(stack)
         if rolling_back:
-            kept = set[str]() if stack.deployment.retain_except_on_create else {"Retain", "Snapshot"}
+            kept = set[str]() if stack.deployment.retain_except_on_create else {"Retain"}
         else:
-            kept = {"Retain", "RetainExceptOnCreate", "Snapshot"}
+            kept = {"Retain", "RetainExceptOnCreate"}
 
         async def step(key: str) -> bool:
             resource = items[key]

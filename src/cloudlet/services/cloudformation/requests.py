@@ -82,6 +82,8 @@ async def deployment(
     if "RoleARN" in params:
         cloud.authorise_passing(call, params["RoleARN"], "cloudformation.amazonaws.com")
     text = await template_text(cloud, call, params, previous)
+    if "{{resolve:" in text:
+        raise NotImplementedByCloudlet("dynamic references in templates")
     body = parse(text)
     template = read(body)
     given = params.get("Capabilities", [])

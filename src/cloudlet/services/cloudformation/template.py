@@ -222,6 +222,9 @@ def _definition(name: str, value: Any) -> Definition:
     unknown = [member for member in declared if member not in _RESOURCE_MEMBERS]
     if unknown:
         raise validation_error(f"Invalid template resource property '{unknown[0]}'")
+    for member in ("CreationPolicy", "UpdatePolicy"):
+        if declared.get(member):
+            raise NotImplementedByCloudlet(f"{member} (resource {name})")
     properties = declared.get("Properties") or {}
     if not isinstance(properties, dict):
         raise validation_error(f"Template format error: [/Resources/{name}/Properties] must be an object.")
@@ -251,6 +254,9 @@ def _policy(name: str, declared: dict[str, Any], member: str) -> str:
     policy = declared.get(member, "Delete")
     if policy not in _DELETION_POLICIES:
         raise validation_error(f"Template error: {member} of resource {name} is not one of {list(_DELETION_POLICIES)}")
+    if policy == "Snapshot":
+        # Of volumes, clusters and databases, none of which is here.
+        raise validation_error(f"Template error: resource type {declared['Type']} does not support {member} Snapshot")
     return cast("str", policy)
 
 
