@@ -49,6 +49,8 @@ _BUCKET_ACTIONS = {
             "UploadPart",
             "UploadPartCopy",
             "CompleteMultipartUpload",
+            "AbortMultipartUpload",
+            "ListParts",
         }
     ),
     "READ_ACP": frozenset({"GetBucketAcl"}),
@@ -99,10 +101,10 @@ def document_grants(policy: Mapping[str, Any], owner: str) -> list[Grant]:
 
 
 def rendered(grants: Sequence[Grant], accounts: Iterable[str]) -> list[dict[str, Any]]:
-    """As outputs have them. `accounts` are those whose display names are known."""
+    """As outputs have them, groups first. `accounts` are those whose display names are known."""
     names = {canonical_owner_id(account): account for account in accounts}
     found: list[dict[str, Any]] = []
-    for grant in grants:
+    for grant in sorted(grants, key=lambda grant: "id" in grant):
         grantee = {"Type": grant["type"]}
         grantee |= {"ID": grant["id"]} if "id" in grant else {"URI": grant["uri"]}
         if grant.get("id") in names:

@@ -83,11 +83,13 @@ class S3Base(Service):
         """ARNs of S3 name no account: whose resource it is, is put into the call."""
         name = params.get("Bucket")
         if name is None:
-            return None
+            return "arn:aws:s3:::*"
         if call.operation == "CreateBucket":
             return f"arn:aws:s3:::{name}"
         bucket = self.buckets.get(name)
         call.account = bucket.account
+        if call.operation == "DeleteObjects":
+            return None  # each of its keys is a resource, asked about one by one
         key = params.get("Key")
         if key is None:
             return bucket.arn
@@ -155,15 +157,21 @@ class S3Base(Service):
             return live_object(self.store.reader, bucket, key)
         return object_version(self.store.reader, bucket, key, version)
 
-    def _acl_allows(self, call: Call, bucket: Bucket, params: Mapping[str, Any]) -> bool:
+    def bucket_acl_allows(self, call: Call, bucket: Bucket) -> bool:
+        """Whether the bucket's ACL lets the caller do what the call does."""
         grants = bucket.settings.get("acl") or [acl.owner_grant(bucket.account)]
-        if self._granted(grants, call, bucket, on_object=False):
+        return self._granted(grants, call, bucket, on_object=False)
+
+    def _acl_allows(self, call: Call, bucket: Bucket, params: Mapping[str, Any]) -> bool:
+        if self.bucket_acl_allows(call, bucket):
             return True
         if "Key" not in params:
             return False
         found = self._object_of(bucket, params)
-        if found is None:
-            return False
+        if found is None:  # who may list the bucket is told that the key is not there
+            return call.operation in _ON_OBJECTS and self.bucket_acl_allows(
+                replace(call, operation="ListBucket"), bucket
+            )
         return self._granted(found.stored_grants() or [acl.owner_grant(found.owner)], call, bucket, on_object=True)
 
     def _granted(self, grants: list[acl.Grant], call: Call, bucket: Bucket, *, on_object: bool) -> bool:

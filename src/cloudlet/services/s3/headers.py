@@ -79,7 +79,7 @@ def headers_to_keep(params: Mapping[str, Any]) -> bytes:
     if "Expires" in kept:
         kept["Expires"] = kept["Expires"].timestamp()
     if "ContentEncoding" in kept:
-        encoding = ",".join(
+        encoding = ", ".join(
             name for name in (part.strip() for part in kept.pop("ContentEncoding").split(",")) if name != "aws-chunked"
         )
         if encoding:

@@ -48,6 +48,8 @@ class Hosting(PostOperations):
     def serves_http(self, request: HttpRequest) -> bool:
         if ".s3-website" in request.host:
             return _WEBSITE_HOST.fullmatch(_hostname(request)) is not None
+        if request.method == "OPTIONS" and "access-control-request-method" not in request.headers:
+            return self._bucket_of(request) is not None
         return request.method == "POST" and self.is_post(request)
 
     async def handle_http(self, request: HttpRequest, request_id: str) -> HttpResponse:

@@ -34,7 +34,7 @@ class ListingOperations(S3Base):
     async def list_objects(self, call: Call, params: "ListObjectsRequestTypeDef") -> "ListObjectsOutputTypeDef":
         marker = params.get("Marker", "")
         page, output, encode = await self._list(params, marker)
-        output["Marker"] = encode(marker)
+        output |= {"Marker": encode(marker), "Prefix": params.get("Prefix", "")}  # not encoded in this version
         if page.last is not None and params.get("Delimiter"):
             output["NextMarker"] = encode(page.last)
         output["Contents"] = [_entry(row, encode, with_owner=True) for row in page.rows]

@@ -126,7 +126,7 @@ class ObjectOperations(S3Base):
             return owner, None
         if bucket.blocks("BlockPublicAcls") and acl.is_public(grants):
             raise AccessDenied
-        if owner != writer:
+        if owner != writer and not self.bucket_acl_allows(call, bucket):
             self.demand(call, "PutObjectAcl", {"Bucket": bucket.name, "Key": params["Key"]})
         return owner, grants
 

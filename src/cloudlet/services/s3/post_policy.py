@@ -34,7 +34,8 @@ class PostPolicy:
                 words = orjson.dumps([operator, f"${name}", wanted]).decode()
                 raise _refused(f"Policy Condition failed: {words}")
         named = {name for _, name, _ in self.conditions} | _FREE | {"bucket"}
-        extra = [name for name in fields if name not in named and not name.startswith("x-ignore-")]
+        free = ("x-ignore-", "x-amz-checksum-")
+        extra = [name for name in fields if name not in named and not name.startswith(free)]
         if extra:
             raise _refused(f"Extra input fields: {', '.join(extra)}")
 

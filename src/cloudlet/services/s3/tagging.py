@@ -37,7 +37,7 @@ def tags_of_set(tag_set: Iterable[Mapping[str, str]], limit: int) -> bytes | Non
 
 
 def tag_set(tags: Mapping[str, str]) -> list[dict[str, Any]]:
-    return [{"Key": name, "Value": value} for name, value in tags.items()]
+    return [{"Key": name, "Value": value} for name, value in sorted(tags.items())]
 
 
 def tags_to_keep(pairs: list[tuple[str, str]], limit: int) -> bytes | None:
