@@ -19,6 +19,7 @@ from cloudlet.core.model import operation_model
 from cloudlet.core.service import Cloud, Service
 from cloudlet.core.validation import validate_input
 from cloudlet.gateway import cors, sigv4
+from cloudlet.gateway.content_encoding import decoded
 from cloudlet.gateway.protocols import protocol_for
 from cloudlet.gateway.routing import Routed, Router, Target, is_form, presumed_target
 from cloudlet.gateway.wire import ClientGone, Receive, Scope, Send, read_all, read_request, send_response
@@ -28,6 +29,8 @@ _log = logging.getLogger(__name__)
 HEALTH = "/_cloudlet/health"
 # The largest body of an operation that is not streamed: a function's zip package, base64 in JSON.
 _LARGEST_BODY = 100 * 1024 * 1024
+# Services whose own limit is smaller.
+_LARGEST_BODIES = {"dynamodb": 16 * 1024 * 1024}
 
 
 class App:
@@ -112,7 +115,7 @@ class App:
             routed = self._router.operation(target, request, body)
             model = _model(routed)
             if body is None and not (routed.api == "s3" and model.has_streaming_input):
-                body = await read_all(request, _LARGEST_BODY)
+                body = await read_all(request, _largest_body(routed.api))
             signed = sigv4.verify(
                 request,
                 body,
@@ -141,6 +144,8 @@ class App:
             raise AwsError("ServiceUnavailable", "Cloudlet is stopping.", status=503)
         protocol = protocol_for(routed.api, routed.protocol)
         content: bytes | Body = signed.body if model.has_streaming_input else await signed.body.read()
+        if routed.api != "s3" and isinstance(content, bytes) and "content-encoding" in request.headers:
+            content = decoded(content, request.headers["content-encoding"], _largest_body(routed.api))
         params = protocol.parse(model, request, content, routed.labels)
         validate_input(routed.api, routed.operation, params)
         call = Call(
@@ -159,7 +164,7 @@ class App:
     async def _small_body(self, request: HttpRequest, target: Target) -> bytes | None:
         """The body if it is in memory, or must be because a form names the operation."""
         if request.body.content is not None or target.protocol == "query" or (is_form(request) and target.api != "s3"):
-            return await read_all(request, _LARGEST_BODY)
+            return await read_all(request, _largest_body(target.api))
         return None
 
     def _preflight(self, request: HttpRequest) -> HttpResponse:
@@ -180,6 +185,10 @@ class App:
             return self._router.target(request).api == "s3"
         except NotImplementedByCloudlet:
             return False
+
+
+def _largest_body(api: str) -> int:
+    return _LARGEST_BODIES.get(api, _LARGEST_BODY)
 
 
 def _model(routed: Routed) -> OperationModel:
