@@ -120,6 +120,8 @@ def key_conditions(given: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, st
 
 
 def attributes_to_get(names: Sequence[str]) -> Projection:
+    if "" in names:
+        raise invalid_values("Empty attribute name")
     if len(set(names)) != len(names):
         duplicate = next(name for name in names if names.count(name) > 1)
         raise invalid_values(f"Duplicate value in attribute name: {duplicate}")
@@ -127,6 +129,8 @@ def attributes_to_get(names: Sequence[str]) -> Projection:
 
 
 def attribute_updates(given: Mapping[str, Mapping[str, Any]]) -> BoundUpdate:
+    if "" in given:
+        raise invalid_values("Empty attribute name")
     values = _Values()
     actions = [_action(values, name, each) for name, each in given.items()]
     return BoundUpdate(actions, values.placeholders, legacy=True)

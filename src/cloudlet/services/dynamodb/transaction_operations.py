@@ -86,7 +86,7 @@ class TransactionOperations(DynamoDBBase):
         for each in params["TransactItems"]:
             writes.append(self._write(call, each, len(writes), len(params["TransactItems"])))
         if sum(write.new.size for write in writes if isinstance(write, Put) and write.new is not None) > _LARGEST:
-            raise validation("Transaction request is too large: the aggregate item size cannot exceed 4 MB")
+            raise validation("Transaction request is too large: its aggregate size cannot exceed 4 MB")
         if len({(write.table.id, write.key) for write in writes}) != len(writes):
             raise validation("Transaction request cannot include multiple operations on one item")
         token = params.get("ClientRequestToken")
