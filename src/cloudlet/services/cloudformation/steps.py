@@ -183,9 +183,7 @@ class Steps:
             return True
         resource = await self._record(None, resource, "DELETE_IN_PROGRESS", None, keep_row=forget is None)
         try:
-            physical_id = resource.physical_id
-            if physical_id is None and resource.initiated:
-                physical_id = await kind.left_behind(context, resource.name or "", resource.properties)
+            physical_id = resource.physical_id or await self._left_behind(kind, context, resource)
             if physical_id is not None:
                 await kind.delete(context, physical_id, resource.properties)
         except (AttributeError, KeyError, TypeError) as error:
@@ -194,12 +192,22 @@ class Steps:
             await self._record(None, resource, "DELETE_FAILED", words, keep_row=forget is None)
             return False
         except AwsError as error:
-            # What the service has no operation for, it cannot have either.
-            if not is_missing(error) and not (error.status == 501 and resource.physical_id is None):
+            if not is_missing(error):
                 await self._record(None, resource, "DELETE_FAILED", _reason(error), keep_row=forget is None)
                 return False
         await self._record(None, resource, "DELETE_COMPLETE", None, keep_row=forget is None, also=forget)
         return True
+
+    async def _left_behind(self, kind: ResourceType, context: Context, resource: Resource) -> str | None:
+        """What a creation without an outcome may have made; nothing where one may not, or cannot, even look for it."""
+        if not resource.initiated:
+            return None
+        try:
+            return await kind.left_behind(context, resource.name or "", resource.properties)
+        except AwsError as error:
+            if error.status in (403, 409, 501) or "AccessDenied" in error.code or is_missing(error):
+                return None
+            raise
 
     async def skip(self, resource: Resource, *, forget: Callable[[Transaction], None] | None = None) -> bool:
         """Leaves a resource as it is, by its deletion policy, and out of the stack."""
