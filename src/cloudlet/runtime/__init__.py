@@ -1,7 +1,7 @@
 """Lambda execution environments: the Runtime API, the sandbox and the pools. Knows nothing of services."""
 
 from cloudlet.runtime.function import Credentials, FunctionVersion, Invocation, LogEvent, Outcome
-from cloudlet.runtime.pool import Host, Runtime, TooManyEnvironments
+from cloudlet.runtime.pool import Host, Runtime, RuntimeStopped, TooManyEnvironments
 
 __all__ = [
     "Credentials",
@@ -11,5 +11,6 @@ __all__ = [
     "LogEvent",
     "Outcome",
     "Runtime",
+    "RuntimeStopped",
     "TooManyEnvironments",
 ]

@@ -31,6 +31,10 @@ class TooManyEnvironments(Exception):
     """The machine has no memory left for another execution environment."""
 
 
+class RuntimeStopped(Exception):
+    """The runtime has stopped before the invocation came to its end; what the function did until then is not known."""
+
+
 class Host(Protocol):
     """What the runtime needs from whoever runs it."""
 
@@ -62,6 +66,7 @@ class Runtime:
         self._pools: dict[str, _Pool] = {}
         self._budget = memory or 2 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
         self._idle = idle
+        self._stopped = False
         self._used = 0
         self._short_of_memory: list[asyncio.Future[None]] = []
         self.starts = asyncio.Semaphore(_STARTS_PER_PROCESSOR * (os.cpu_count() or 1))
@@ -75,6 +80,7 @@ class Runtime:
 
     async def stop(self) -> None:
         """Kills every environment; returns when none is left."""
+        self._stopped = True
         if self._reaper is not None:
             self._reaper.cancel()
         for pool in self._pools.values():
@@ -84,13 +90,18 @@ class Runtime:
         self.cgroups.sweep()
 
     async def invoke(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
-        """Raises TooManyEnvironments, or what `Host.credentials` raised."""
+        """Raises TooManyEnvironments, RuntimeStopped, or what `Host.credentials` raised."""
+        if self._stopped:
+            raise RuntimeStopped
         pool = self._pools.get(function.arn)
         if pool is None or pool.function.revision != function.revision:
             if pool is not None:
                 pool.retire()
             pool = self._pools[function.arn] = _Pool(self, function)
-        return await pool.invoke(invocation)
+        outcome = await pool.invoke(invocation)
+        if self._stopped and outcome.failed:
+            raise RuntimeStopped
+        return outcome
 
     def retire(self, arn: str) -> None:
         """Ends the environments of a version that is no more, each after its current invocation."""

@@ -78,18 +78,17 @@ def test_concurrent_invocations_have_environments_of_their_own(functions: Functi
 def test_reserved_concurrency_limits(functions: Functions, lambda_: Any) -> None:
     name = functions.make("import time\ndef handler(event, context): time.sleep(event)", Timeout=30)
     lambda_.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
-    with ThreadPoolExecutor(1) as clients:
-        slow = clients.submit(functions.call, name, 2)
 
-        def throttled() -> str | None:
-            try:
-                lambda_.invoke(FunctionName=name, Payload="0")
-            except ClientError as error:
-                return str(error.response.get("Reason"))
-            return None
+    def attempt(_: int) -> str:
+        try:
+            lambda_.invoke(FunctionName=name, Payload="3")
+        except ClientError as error:
+            return str(error.response.get("Reason"))
+        return "ran"
 
-        assert wait_for(throttled, 2) == "ReservedFunctionConcurrentInvocationLimitExceeded"
-        slow.result()
+    with ThreadPoolExecutor(3) as clients:
+        answers = sorted(clients.map(attempt, range(3)))
+    assert answers == ["ReservedFunctionConcurrentInvocationLimitExceeded"] * 2 + ["ran"]
     lambda_.delete_function_concurrency(FunctionName=name)
     assert "ReservedConcurrentExecutions" not in lambda_.get_function_concurrency(FunctionName=name)
 

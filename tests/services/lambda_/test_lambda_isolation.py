@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from function_making import Functions
+from function_making import Functions, make_role, wait_for
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="isolation needs bubblewrap")
 
@@ -82,6 +82,27 @@ def test_variables_do_not_reach_what_closes_the_sandbox(functions: Functions) ->
         TRY, Environment={"Variables": {"LD_PRELOAD": "/var/task/evil.so", "BASH_ENV": "/var/task/evil"}}
     )
     assert functions.call(name, "os.getuid()") != 0
+
+
+@pytest.mark.parametrize("end", ["kill9", "stop"])
+def test_nothing_is_left_running(own_server: Any, end: str) -> None:
+    functions = Functions(own_server.client("lambda"), make_role(own_server, "left"))
+    functions.call(functions.make(TRY), "1")
+    here = str(own_server.data).encode()
+
+    def environments() -> list[str]:
+        return [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if here in read(path)]
+
+    def read(path: Path) -> bytes:
+        try:
+            command = path.read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            return b""
+        return command if b"bwrap" in command else b""
+
+    assert environments()
+    getattr(own_server, end)()
+    wait_for(lambda: not environments())
 
 
 def test_another_functions_runtime_api_is_closed(functions: Functions) -> None:

@@ -24,6 +24,9 @@ _log = logging.getLogger(__name__)
 
 _RETRY_PAUSES = (60.0, 120.0)
 _OLDEST = 21_600
+# Events under way at a time, in all and for each function: a slow function must not hold up the others.
+_CONCURRENCY = 256
+_PER_FUNCTION = 64
 _LONGEST_PAUSE = 300.0
 # A destination that refuses is asked this often; AWS gives up on it as well.
 _DESTINATION_ATTEMPTS = 5
@@ -36,7 +39,7 @@ class Events:
         self._catalog = catalog
         self._execution = execution
         self._roles = roles
-        self.outbox = Outbox(store, cloud.clock, self._deliver)
+        self.outbox = Outbox(store, cloud.clock, self._deliver, concurrency=_CONCURRENCY, per_target=_PER_FUNCTION)
 
     async def accept(self, reference: Reference, request_id: str, payload: bytes, context: str | None) -> None:
         """Returns once the event is on disk."""
@@ -153,13 +156,13 @@ class Events:
                 "condition": condition,
                 "approximateInvokeCount": event["errors"] + (outcome is not None),
             },
-            "requestPayload": orjson.loads(event["payload"] or "{}"),
+            "requestPayload": _parsed(event["payload"] or "{}"),
         }
         if outcome is not None:
             record["responseContext"] = {"statusCode": 200, "executedVersion": version}
             if outcome.failed:
                 record["responseContext"]["functionError"] = "Unhandled"
-            record["responsePayload"] = orjson.loads(outcome.payload)
+            record["responsePayload"] = _parsed(outcome.payload)
         return record
 
     async def _send(self, delivery: Delivery) -> None:
@@ -194,6 +197,14 @@ class Events:
         else:
             call, params = "Invoke", {"FunctionName": target, "InvocationType": "Event", "Payload": body.encode()}
         await self._cloud.call(service, call, params, as_=principal, region=region, account=account)
+
+
+def _parsed(payload: str | bytes) -> Any:
+    """JSON; what Python takes for JSON and others do not (NaN) as text."""
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return payload if isinstance(payload, str) else payload.decode(errors="replace")
 
 
 def _letter_attributes(letter: dict[str, Any]) -> dict[str, Any]:

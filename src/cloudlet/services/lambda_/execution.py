@@ -9,7 +9,16 @@ from typing import Any
 
 from cloudlet.core.errors import AwsError
 from cloudlet.core.service import Cloud
-from cloudlet.runtime import Credentials, FunctionVersion, Invocation, LogEvent, Outcome, Runtime, TooManyEnvironments
+from cloudlet.runtime import (
+    Credentials,
+    FunctionVersion,
+    Invocation,
+    LogEvent,
+    Outcome,
+    Runtime,
+    RuntimeStopped,
+    TooManyEnvironments,
+)
 from cloudlet.services.lambda_.catalog import Catalog, Function, Version
 from cloudlet.services.lambda_.function_logs import FunctionLogs
 from cloudlet.services.lambda_.names import LATEST, FunctionKey, Reference, function_not_found, parse_arn
@@ -61,12 +70,10 @@ class Execution:
             return await self.runtime.invoke(executable, Invocation(request_id, arn, payload or b"{}", context))
         except TooManyEnvironments:
             raise _throttled("ConcurrentInvocationLimitExceeded") from None
+        except RuntimeStopped:
+            raise AwsError("ServiceException", "Cloudlet is stopping.", status=500) from None
         finally:
             self._leave(function)
-
-    async def stop(self) -> None:
-        await self.runtime.stop()
-        await self.logs.stop()
 
     def busy(self, account: str, region: str) -> int:
         return sum(count for key, count in self._busy.items() if (key.account, key.region) == (account, region))

@@ -229,6 +229,7 @@ class FunctionOperations(LambdaBase):
         layers: list[dict[str, Any]] = []
         total = package.unzipped if package is not None else 0
         for arn in arns:
+            _check_layer_access(call, arn)
             layer = self.layer_package(arn)
             if layer is None:
                 raise invalid(f"Layer version {arn} does not exist.")
@@ -333,6 +334,17 @@ def _check_no_alias(function: Function, version: str) -> None:
             raise AwsError(
                 "ResourceConflictException", f"Version {version} is referenced by alias {alias['Name']}.", status=409
             )
+
+
+def _check_layer_access(call: Call, arn: str) -> None:
+    """Layers are for the functions of their own account: they have no policies yet."""
+    if arn.split(":")[4] != call.account:
+        raise AwsError(
+            "AccessDeniedException",
+            f"User: {call.principal.arn} is not authorized to perform: lambda:GetLayerVersion on resource: {arn}"
+            " because no resource-based policy allows the lambda:GetLayerVersion action",
+            status=403,
+        )
 
 
 def _already_exists(key: FunctionKey) -> AwsError:

@@ -158,6 +158,12 @@ class LayerOperations(FunctionOperations):
         return [orjson.loads(configuration) for (configuration,) in rows]
 
 
+def layer_arn(call: Call, name: str, version: int | None = None) -> str:
+    """Of a layer, or of a version of it, as a request names it."""
+    arn = _arn(*_layer(call, name))
+    return arn if version is None else f"{arn}:{version}"
+
+
 def _layer(call: Call, name: str) -> tuple[str, str, str]:
     """Account, region and name of a layer that is given by its name or its ARN."""
     if not name.startswith("arn:"):

@@ -69,7 +69,7 @@ class Poller:
         self._stopping.set()
         self._wake()
         if self._task is not None:
-            await self._task
+            await asyncio.wait((self._task,))
 
     def _wake(self) -> None:
         """Ends a wait for records."""
@@ -122,12 +122,10 @@ class Poller:
             return None
         if not self._reports_failures:
             return frozenset()
-        answer = orjson.loads(outcome.payload or b"null")
-        if answer is None or answer == {}:
-            return frozenset()
         try:
-            failed = [entry["itemIdentifier"] for entry in answer["batchItemFailures"] or ()]
-        except (KeyError, TypeError):
+            answer = orjson.loads(outcome.payload or b"null")
+            failed = [entry["itemIdentifier"] for entry in answer["batchItemFailures"] or ()] if answer else []
+        except (KeyError, TypeError, orjson.JSONDecodeError):
             return None
         if not all(isinstance(identifier, str) and identifier for identifier in failed):
             return None

@@ -25,7 +25,7 @@ class Pollers:
     async def stop(self) -> None:
         """Returns when every batch under way is done with."""
         while self._replacing:
-            await asyncio.gather(*self._replacing.values())
+            await asyncio.wait(self._replacing.values())
         await asyncio.gather(*(poller.stop() for poller in self._pollers.values()))
         self._pollers.clear()
 

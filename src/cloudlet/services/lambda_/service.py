@@ -13,7 +13,7 @@ from cloudlet.services.lambda_.event_sources import EventSourceOperations
 from cloudlet.services.lambda_.events import Events
 from cloudlet.services.lambda_.execution import Execution
 from cloudlet.services.lambda_.invocation import InvocationOperations
-from cloudlet.services.lambda_.layers import LayerOperations
+from cloudlet.services.lambda_.layers import LayerOperations, layer_arn
 from cloudlet.services.lambda_.names import parse_reference
 from cloudlet.services.lambda_.packages import Package, Packages
 from cloudlet.services.lambda_.permissions import PermissionOperations
@@ -56,16 +56,21 @@ class Lambda(
         await self.events.outbox.stop()
 
     async def stop(self) -> None:
+        """Whoever still waits for a function hears that the runtime has stopped, and leaves its work for later."""
+        await self.runtime.stop()
         await self.pollers.stop()
         await self.events.outbox.stop()
-        await self.execution.stop()
+        await self.execution.logs.stop()
         self.store.close()
 
     def resource(self, call: Call, params: Params) -> str | None:
         name = params.get("FunctionName")
-        if name is None:
-            return None
-        return parse_reference(call, name, params.get("Qualifier")).arn
+        if name is not None:
+            return parse_reference(call, name, params.get("Qualifier")).arn
+        layer = params.get("LayerName")
+        if layer is not None:
+            return layer_arn(call, layer, params.get("VersionNumber"))
+        return params.get("Resource") or params.get("Arn")
 
     def resource_policy(self, call: Call, params: Params) -> dict[str, Any] | None:
         if "FunctionName" not in params:

@@ -121,6 +121,23 @@ class SettingOperations(LambdaBase):
             },
         }
 
+    @operation("GetFunctionCodeSigningConfig")
+    async def get_function_code_signing_config(
+        self, call: Call, params: "t.GetFunctionCodeSigningConfigRequestTypeDef"
+    ) -> dict[str, Any]:
+        """No function has one: infrastructure tools ask for it all the same."""
+        reference = parse_reference(call, params["FunctionName"])
+        self.catalog.get(reference)
+        return {"CodeSigningConfigArn": "", "FunctionName": reference.key.name}
+
+    @operation("GetRuntimeManagementConfig")
+    async def get_runtime_management_config(
+        self, call: Call, params: "t.GetRuntimeManagementConfigRequestTypeDef"
+    ) -> dict[str, Any]:
+        reference = parse_reference(call, params["FunctionName"], params.get("Qualifier"))
+        self.catalog.get(reference)
+        return {"UpdateRuntimeOn": "Auto", "FunctionArn": reference.arn}
+
     async def _reserve(self, call: Call, name: str, reserved: int | None, check: Any) -> None:
         reference = parse_reference(call, name)
         key = reference.key

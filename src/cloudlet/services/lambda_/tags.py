@@ -12,7 +12,7 @@ from cloudlet.services.lambda_.base import LambdaBase
 from cloudlet.services.lambda_.catalog import loaded
 from cloudlet.services.lambda_.configuration import invalid
 from cloudlet.services.lambda_.names import parse_reference
-from cloudlet.store import Transaction
+from cloudlet.store import Reader, Transaction
 
 if TYPE_CHECKING:
     from types_boto3_lambda import type_defs as t
@@ -37,15 +37,12 @@ class TagOperations(LambdaBase):
     async def list_tags(self, call: Call, params: "t.ListTagsRequestTypeDef") -> dict[str, Any]:
         arn = params["Resource"]
         if _MAPPING in arn:
-            row = self.store.reader.one("SELECT tags FROM event_source_mapping WHERE uuid = ?", (arn.split(":")[-1],))
-            if row is None:
-                raise _no_mapping()
-            return {"Tags": orjson.loads(row[0])}
+            return {"Tags": _mapping_tags(self.store.reader, arn)}
         return {"Tags": self.catalog.get(parse_reference(call, arn)).tags}
 
     async def _change(self, call: Call, arn: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
         if _MAPPING in arn:
-            await self.store.write(lambda tx: _change_mapping(tx, arn.split(":")[-1], change))
+            await self.store.write(lambda tx: _change_mapping(tx, arn, change))
             return
         reference = parse_reference(call, arn)
         key = reference.key
@@ -62,12 +59,19 @@ class TagOperations(LambdaBase):
         await self.catalog.change(key, write)
 
 
-def _change_mapping(tx: Transaction, uuid: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
-    row = tx.one("SELECT tags FROM event_source_mapping WHERE uuid = ?", (uuid,))
+def _change_mapping(tx: Transaction, arn: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+    tags = _checked(change(_mapping_tags(tx, arn)))
+    tx.execute("UPDATE event_source_mapping SET tags = ? WHERE uuid = ?", (orjson.dumps(tags), arn.split(":")[-1]))
+
+
+def _mapping_tags(reader: Reader, arn: str) -> dict[str, str]:
+    _, _, _, region, account, _, uuid = arn.split(":")
+    row = reader.one(
+        "SELECT tags FROM event_source_mapping WHERE uuid = ? AND account = ? AND region = ?", (uuid, account, region)
+    )
     if row is None:
         raise _no_mapping()
-    tags = _checked(change(orjson.loads(row[0])))
-    tx.execute("UPDATE event_source_mapping SET tags = ? WHERE uuid = ?", (orjson.dumps(tags), uuid))
+    return orjson.loads(row[0])
 
 
 def _checked(tags: dict[str, str]) -> dict[str, str]:
