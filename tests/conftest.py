@@ -79,12 +79,12 @@ class Server:
     def session(self, key: str = ROOT_KEY, secret: str = ROOT_SECRET, token: str | None = None) -> boto3.Session:
         return boto3.Session(key, secret, token, region_name=REGION)
 
-    def client(self, service: str, *, session: boto3.Session | None = None, **config: Any) -> Any:
+    def client(self, service: Any, *, session: boto3.Session | None = None, **config: Any) -> Any:
         """A boto3 client as the root (or the session's owner), without retries: tests see each answer."""
         settings = Config(retries={"total_max_attempts": 1}, read_timeout=60, **config)
         return (session or self.session()).client(service, endpoint_url=self.url, config=settings)
 
-    def resource(self, service: str) -> Any:
+    def resource(self, service: Any) -> Any:
         return self.session().resource(service, endpoint_url=self.url)
 
     def health(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import botocore.session
 import pytest
@@ -73,11 +73,11 @@ def client_of(api: str) -> tuple[Any, list[AWSRequest]]:
     )
     sent: list[AWSRequest] = []
 
-    def catch(request: AWSRequest, **_: Any) -> AWSResponse:
+    def catch(request: AWSRequest, **_: Any) -> Any:
         sent.append(request)
-        return AWSResponse(request.url, 500, {}, None)
+        return AWSResponse(str(request.url), 500, cast("Any", {}), None)
 
-    client.meta.events.register("before-send", catch)
+    client.meta.events.register("before-send", cast("Any", catch))
     return client, sent
 
 
@@ -90,14 +90,14 @@ def http_request(api: str, operation: OperationModel) -> tuple[HttpRequest, byte
     except Exception:  # noqa: BLE001 - only the request matters
         assert sent, operation.name
     prepared = sent[0]
-    path, _, query = prepared.url.removeprefix("http://127.0.0.1:4566").partition("?")
+    path, _, query = str(prepared.url).removeprefix("http://127.0.0.1:4566").partition("?")
     body = prepared.body if isinstance(prepared.body, bytes) else (prepared.body or b"")
     content = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else b"x"
     headers = {
         name.lower(): value.decode() if isinstance(value, bytes) else value for name, value in prepared.headers.items()
     }
     headers.setdefault("host", "127.0.0.1:4566")
-    return HttpRequest(prepared.method, path, query, headers, Body.of(content)), content
+    return HttpRequest(str(prepared.method), path, query, headers, Body.of(content)), content
 
 
 @pytest.mark.parametrize(("api", "operation"), [pytest.param(a, o, id=f"{a}-{o.name}") for a, o in requests()])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cloudlet.core.clock import ManualClock, SystemClock
-from cloudlet.store import Completion, Delivery, Outbox, Retry, Store
+from cloudlet.store import Completion, Delivery, Outbox, Retry, Store, Transaction
 
 Deliver = Callable[[Delivery], Awaitable[Completion | None]]
 
@@ -136,7 +136,10 @@ async def test_a_retry_counts_attempts_and_outlives_the_process(store: Store) ->
 
 async def test_a_completion_is_written_with_the_removal(store: Store) -> None:
     async def deliver(delivery: Delivery) -> Completion:
-        return lambda tx: tx.execute("INSERT INTO item VALUES ('dead letter', ?)", (delivery.target,)) and None
+        def bury(tx: Transaction) -> None:
+            tx.execute("INSERT INTO item VALUES ('dead letter', ?)", (delivery.target,))
+
+        return bury
 
     outbox = Outbox(store, SystemClock(), deliver)
     outbox.start()

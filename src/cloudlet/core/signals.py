@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
@@ -38,7 +38,7 @@ class Signals:
             listener.set()
 
     @contextmanager
-    def listen(self, *topics: str) -> Iterator[Listener]:
+    def listen(self, *topics: str) -> Generator[Listener, None, None]:
         """Look for work inside the block, then wait: a signal since the block began is not lost."""
         listener = Listener()
         for topic in topics:
