@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
 from cloudlet.services.dynamodb import streams
 from cloudlet.services.dynamodb.keys import Key
 from cloudlet.services.dynamodb.tables import Table
-from cloudlet.services.dynamodb.values import Item
+from cloudlet.services.dynamodb.values import Stored
 from cloudlet.store import Reader, Transaction
 
 READ_WITH_SIZE = "SELECT item, size FROM item WHERE table_id = ? AND pk = ? AND sk = ?"
@@ -33,15 +32,6 @@ class Origin:
 
     time: float
     identity: dict[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """An item as it is kept."""
-
-    item: Item
-    raw: bytes
-    size: int
 
 
 class Items:
@@ -85,14 +75,6 @@ class Items:
                 if index is table.expiry:
                     tx.after_commit(self._expiring)
         if table.stream is not None:
-            images: dict[str, Any] = {
-                "old": old.item if old is not None else None,
-                "new": new.item if new is not None else None,
-            }
-            streams.record(tx, table.stream, table, origin.time, origin.identity, **images)
+            streams.record(tx, table.stream, table, origin.time, origin.identity, old=old, new=new)
             topic = streams.topic(table.stream.arn)
             tx.after_commit(lambda: self._notify(topic))
-
-
-def stored(item: Item, size: int) -> Stored:
-    return Stored(item, orjson.dumps(item), size)

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from cloudlet.services.dynamodb.tables import StreamSettings, Table, table_arn
-from cloudlet.services.dynamodb.values import Item, item_size
+from cloudlet.services.dynamodb.values import Stored, item_size
 from cloudlet.store import Reader, Transaction
 
 RETENTION = 24 * 3600.0
@@ -71,21 +71,21 @@ def record(
     now: float,
     identity: dict[str, str] | None,
     *,
-    old: Item | None,
-    new: Item | None,
+    old: Stored | None,
+    new: Stored | None,
 ) -> None:
     """Adds the record of a change. The sequence number is its row's, set when it is read."""
     present = new if new is not None else old
     assert present is not None
-    keys = table.keys.part(present)
+    keys = table.keys.part(present.item)
     change: dict[str, Any] = {"ApproximateCreationDateTime": int(now), "Keys": keys}
     size = item_size(keys)
     if old is not None and stream.view_type in ("OLD_IMAGE", "NEW_AND_OLD_IMAGES"):
-        change["OldImage"] = old
-        size += item_size(old)
+        change["OldImage"] = orjson.Fragment(old.raw)
+        size += old.size
     if new is not None and stream.view_type in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES"):
-        change["NewImage"] = new
-        size += item_size(new)
+        change["NewImage"] = orjson.Fragment(new.raw)
+        size += new.size
     change["SizeBytes"] = size
     change["StreamViewType"] = stream.view_type
     document: dict[str, Any] = {

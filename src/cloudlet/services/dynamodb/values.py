@@ -6,8 +6,11 @@ In canonical form numbers are plain decimals and sets are sorted, so equal value
 from base64 import b64decode, b64encode
 from binascii import Error as BadBase64
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+import orjson
 
 from cloudlet.services.dynamodb import numbers
 from cloudlet.services.dynamodb.errors import invalid_values, serialization, validation
@@ -21,6 +24,19 @@ _EMPTY = "Supplied AttributeValue is empty, must contain exactly one of the supp
 _SEVERAL = (
     "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An item as it is kept: in canonical form, as JSON, with its size."""
+
+    item: Item
+    raw: bytes
+    size: int
+
+    @classmethod
+    def of(cls, item: Item, size: int) -> "Stored":
+        return cls(item, orjson.dumps(item), size)
 
 
 def text_size(text: str) -> int:

@@ -11,10 +11,10 @@ from cloudlet.services.dynamodb.errors import condition_failed, validation
 from cloudlet.services.dynamodb.expressions.conditions import BoundCondition
 from cloudlet.services.dynamodb.expressions.placeholders import Placeholders
 from cloudlet.services.dynamodb.expressions.updates import BoundUpdate
-from cloudlet.services.dynamodb.items import Items, Origin, Stored, stored
+from cloudlet.services.dynamodb.items import Items, Origin
 from cloudlet.services.dynamodb.keys import Key, key_given, key_of_item
 from cloudlet.services.dynamodb.tables import Table
-from cloudlet.services.dynamodb.values import LARGEST_ITEM, Item, item_size, normalised_item
+from cloudlet.services.dynamodb.values import LARGEST_ITEM, Item, Stored, item_size, normalised_item
 from cloudlet.store import Transaction
 
 
@@ -82,7 +82,7 @@ class Update(Write):
             raise validation("Item size to update has exceeded the maximum allowed size")
         for index in self.table.indexes:
             index.check(after)
-        new = stored(after, size)
+        new = Stored.of(after, size)
         items.put(tx, self.table, self.key, old, new, origin)
         return Outcome(old, new)
 
@@ -95,7 +95,7 @@ def put_of(table: Table, given: Mapping[str, Any]) -> Put:
         raise validation("Item size has exceeded the maximum allowed size")
     for index in table.indexes:
         index.check(item)
-    return Put(table, key, table.keys.part(item), new=stored(item, size))
+    return Put(table, key, table.keys.part(item), new=Stored.of(item, size))
 
 
 def delete_of(table: Table, given: Mapping[str, Any]) -> Delete:
