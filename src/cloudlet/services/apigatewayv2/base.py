@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 import socket
+import threading
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,8 @@ T = TypeVar("T")
 
 PATH_PREFIX = "/_aws/execute-api/"
 _PAGE = 25
+# Seconds given to the machine's resolver to say that it knows names under localhost.
+_PATIENCE = 0.2
 
 
 class GatewayService(Service):
@@ -35,7 +38,13 @@ class GatewayService(Service):
 
     async def start(self) -> None:
         self.store = Store(self.cloud.settings.data / "apigatewayv2.db", Path(__file__).with_name("schema.sql"))
-        self.resolves_hosts = await asyncio.get_running_loop().run_in_executor(None, _resolves_subdomains)
+        # A name server that does not answer must not hold up the start, nor the end: hence a thread of its own.
+        asking = threading.Thread(target=self._ask_for_hosts, name="localhost-names", daemon=True)
+        asking.start()
+        await asyncio.get_running_loop().run_in_executor(None, asking.join, _PATIENCE)
+
+    def _ask_for_hosts(self) -> None:
+        self.resolves_hosts = _resolves_subdomains()
 
     async def stop(self) -> None:
         self.store.close()
