@@ -1,5 +1,6 @@
 """Tables: their life, their settings, what a definition must not be."""
 
+import json
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -123,6 +124,21 @@ async def test_accounts_and_regions_have_their_own_tables(dynamodb: Any) -> None
     for as_, region in ((stranger, "us-east-1"), (Principal.root("000000000000"), "eu-central-1")):
         with pytest.raises(AwsError, match="ResourceNotFoundException"):
             await dynamodb.cloud.call("dynamodb", "DescribeTable", {"TableName": table}, as_=as_, region=region)
+
+
+def test_a_policy_is_kept_by_revision(client: Any, make_table: Callable[..., str]) -> None:
+    arn = client.describe_table(TableName=make_table("p:S"))["Table"]["TableArn"]
+    with pytest.raises(ClientError, match="PolicyNotFoundException"):
+        client.get_resource_policy(ResourceArn=arn)
+    statement = {"Effect": "Allow", "Principal": {"AWS": "111111111111"}, "Action": "dynamodb:GetItem", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    revision = client.put_resource_policy(ResourceArn=arn, Policy=policy)["RevisionId"]
+    assert client.get_resource_policy(ResourceArn=arn)["Policy"] == policy
+    with pytest.raises(ClientError, match="PolicyNotFoundException"):
+        client.delete_resource_policy(ResourceArn=arn, ExpectedRevisionId="another")
+    assert client.delete_resource_policy(ResourceArn=arn, ExpectedRevisionId=revision)["RevisionId"] == revision
+    with pytest.raises(ClientError, match="Invalid policy document"):
+        client.put_resource_policy(ResourceArn=arn, Policy="{}")
 
 
 async def test_what_was_left_of_a_deleted_table_goes(dynamodb: Any) -> None:

@@ -2,6 +2,7 @@
 
 from cloudlet.services.dynamodb.batch_operations import BatchOperations
 from cloudlet.services.dynamodb.item_operations import ItemOperations
+from cloudlet.services.dynamodb.policy_operations import PolicyOperations
 from cloudlet.services.dynamodb.query_operations import QueryOperations
 from cloudlet.services.dynamodb.setting_operations import SettingOperations
 from cloudlet.services.dynamodb.stream_operations import StreamOperations
@@ -12,6 +13,7 @@ from cloudlet.services.dynamodb.transaction_operations import TransactionOperati
 class DynamoDB(
     TableOperations,
     SettingOperations,
+    PolicyOperations,
     ItemOperations,
     QueryOperations,
     BatchOperations,
