@@ -410,3 +410,37 @@ def test_a_killed_server_goes_on_with_what_was_under_way(own_server: Any, delay:
 
     wait(own_server.client("cloudformation"), "stack_create_complete", "many")
     assert len(own_server.client("sqs").list_queues()["QueueUrls"]) == len(names)
+
+
+def many(size: int, color: str) -> str:
+    """Queues in chains; another colour changes each in place, and gives every third a new name, so a new queue."""
+    queues: dict[str, Any] = {}
+    for at in range(size):
+        properties: dict[str, Any] = {"VisibilityTimeout": len(color)}
+        if at % 3 == 0:
+            properties["QueueName"] = f"{color}-{at}"
+        queues[f"Q{at}"] = {"Type": "AWS::SQS::Queue", "Properties": properties}
+        if at % 3:
+            queues[f"Q{at}"]["DependsOn"] = f"Q{at - 1}"
+    return json.dumps({"Resources": queues})
+
+
+@pytest.mark.parametrize("delay", [0.02, 0.1])
+def test_a_killed_server_goes_on_with_an_update_and_a_deletion(own_server: Any, delay: float) -> None:
+    client = own_server.client("cloudformation")
+    stack_id = create(client, "many", many(24, "red"))["StackId"]
+    client.update_stack(StackName="many", TemplateBody=many(24, "yellow"))
+    time.sleep(delay)
+    own_server.restart()
+
+    wait(own_server.client("cloudformation"), "stack_update_complete", "many")
+    urls = own_server.client("sqs").list_queues()["QueueUrls"]
+    assert len(urls) == 24
+    assert not [url for url in urls if "/red-" in url]
+
+    own_server.client("cloudformation").delete_stack(StackName="many")
+    time.sleep(delay)
+    own_server.restart()
+
+    wait(own_server.client("cloudformation"), "stack_delete_complete", stack_id)
+    assert "QueueUrls" not in own_server.client("sqs").list_queues()
