@@ -35,17 +35,18 @@ def anonymous_memory(pid: int) -> int:
     return total
 
 
-def holds_connection(pid: int, port: int) -> bool:
-    """Whether the process or a descendant is the one that connected from this port of the loopback interface."""
-    inode = _socket_inode(port)
+def holds_connection(pid: int, port: int, to: int) -> bool:
+    """Whether it was the process or a descendant that connected from one port of the loopback interface to another."""
+    inode = _socket_inode(port, to)
     return inode is not None and any(f"socket:[{inode}]" in _open_files(process) for process in tree(pid))
 
 
-def _socket_inode(port: int) -> str | None:
-    wanted = f"0100007F:{port:04X}"
+def _socket_inode(port: int, to: int) -> str | None:
+    """One port may have several connections, if they go to different ones."""
+    wanted = [f"0100007F:{port:04X}", f"0100007F:{to:04X}"]
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split(maxsplit=10)
-        if fields[1] == wanted:
+        if fields[1:3] == wanted:
             return fields[9]
     return None
 

@@ -44,6 +44,7 @@ class RuntimeApi:
 
     def __init__(self) -> None:
         self._socket = socket.socket()
+        self._port = 0
         self._pid = 0
         self._loop = asyncio.get_running_loop()
         self._server: asyncio.Server | None = None
@@ -58,7 +59,8 @@ class RuntimeApi:
         """Returns the address for AWS_LAMBDA_RUNTIME_API; who connects waits for `serve`."""
         self._socket.bind(("127.0.0.1", 0))
         self._socket.listen()
-        return f"127.0.0.1:{self._socket.getsockname()[1]}"
+        self._port = self._socket.getsockname()[1]
+        return f"127.0.0.1:{self._port}"
 
     async def serve(self, pid: int) -> None:
         """Answers the process and its descendants."""
@@ -103,7 +105,7 @@ class RuntimeApi:
         """Listens to the connection once it is known to come from the environment. /proc may miss what is there."""
         if connection.closed:
             return
-        if holds_connection(self._pid, port):
+        if holds_connection(self._pid, port, self._port):
             self._connections.add(connection)
             connection.accept()
         elif tries > 1:

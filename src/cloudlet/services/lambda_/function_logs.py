@@ -36,6 +36,7 @@ class FunctionLogs:
         self._roles = roles
         self._waiting: defaultdict[_Stream, list[LogEvent]] = defaultdict(list)
         self._created: set[_Stream] = set()
+        self._refused: set[str] = set()
         self._writer: asyncio.Task[None] | None = None
 
     def write(self, key: FunctionKey, role: str, group: str, stream: str, events: list[LogEvent]) -> None:
@@ -64,10 +65,12 @@ class FunctionLogs:
             for batch in _batches(events):
                 await self._put(stream, session.principal, batch)
         except AwsError as error:
-            _log.warning(
-                "a function's output could not be logged",
-                extra={"log_group": stream.group, "code": error.code, "reason": error.message},
-            )
+            if stream.group not in self._refused:
+                self._refused.add(stream.group)
+                _log.warning(
+                    "the output of a function is not logged",
+                    extra={"log_group": stream.group, "code": error.code, "reason": error.message},
+                )
         except Exception:  # noqa: BLE001 - the boundary of a background task: one stream's trouble is not the others'
             _log.exception("a function's output could not be logged", extra={"log_group": stream.group})
 
