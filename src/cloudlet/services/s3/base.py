@@ -93,8 +93,11 @@ class S3Base(Service):
         key = params.get("Key")
         if key is None:
             return bucket.arn
-        if bucket.acls_enabled and call.operation in _ON_OBJECTS:
+        if call.operation in _ON_OBJECTS and not self._is_owner(call, bucket):
             found = self._object_of(bucket, params)
+            if found is None and "VersionId" not in params:
+                call.operation = "ListBucket"  # only who may list the bucket learns that the key is not there
+                return bucket.arn
             if found is not None:
                 call.account = found.owner
         if "VersionId" in params:
@@ -121,7 +124,8 @@ class S3Base(Service):
     def condition_keys(self, call: Call, params: Mapping[str, Any]) -> dict[str, str]:
         bucket = self.buckets.find(params.get("Bucket", ""))
         existing = self._object_of(bucket, params) if bucket is not None and "Key" in params else None
-        return condition_keys(call, params, existing.stored_tags() if existing is not None else {})
+        keys = condition_keys(call, params, existing.stored_tags() if existing is not None else {})
+        return {**keys, "s3:prefix": params["Key"]} if call.operation == "ListBucket" and "Key" in params else keys
 
     def bucket_of(self, params: Mapping[str, Any]) -> Bucket:
         """The bucket of an input. Raises NoSuchBucket, or AccessDenied if its owner is not the expected one."""
@@ -157,6 +161,11 @@ class S3Base(Service):
             return live_object(self.store.reader, bucket, key)
         return object_version(self.store.reader, bucket, key, version)
 
+    def _is_owner(self, call: Call, bucket: Bucket) -> bool:
+        """Whether the caller is the root of the account that owns the bucket and everything in it."""
+        principal = call.principal
+        return principal.kind == "root" and principal.account == bucket.account and not bucket.acls_enabled
+
     def bucket_acl_allows(self, call: Call, bucket: Bucket) -> bool:
         """Whether the bucket's ACL lets the caller do what the call does."""
         grants = bucket.settings.get("acl") or [acl.owner_grant(bucket.account)]
@@ -168,10 +177,8 @@ class S3Base(Service):
         if "Key" not in params:
             return False
         found = self._object_of(bucket, params)
-        if found is None:  # who may list the bucket is told that the key is not there
-            return call.operation in _ON_OBJECTS and self.bucket_acl_allows(
-                replace(call, operation="ListBucket"), bucket
-            )
+        if found is None:
+            return False
         return self._granted(found.stored_grants() or [acl.owner_grant(found.owner)], call, bucket, on_object=True)
 
     def _granted(self, grants: list[acl.Grant], call: Call, bucket: Bucket, *, on_object: bool) -> bool:

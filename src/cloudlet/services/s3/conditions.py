@@ -51,22 +51,17 @@ def check_copy_source(params: Mapping[str, Any], version: ObjectVersion) -> None
 
 
 def check_write(if_match: str | None, if_none_match: str | None, key: str, current: ObjectVersion | None) -> None:
-    """Inside the write, against the live version if there is one. Raises PreconditionFailed or NoSuchKey."""
-    if if_none_match is not None and current is not None:
+    """Inside the write, against the live version if there is one. Raises PreconditionFailed or NoSuchKey.
+
+    AWS takes no If-None-Match but `*`; an entity tag means here what it means in HTTP.
+    """
+    if if_none_match is not None and current is not None and matches(if_none_match, current.etag):
         raise precondition_failed("If-None-Match")
     if if_match is not None:
         if current is None:
             raise no_such_key(key)
         if not matches(if_match, current.etag):
             raise precondition_failed("If-Match")
-
-
-def check_write_headers(params: Mapping[str, Any]) -> None:
-    """What S3 does not take of conditional writes: If-None-Match with anything but `*`, and both at once."""
-    if_none_match = params.get("IfNoneMatch")
-    if if_none_match is not None and (if_none_match.strip() != "*" or "IfMatch" in params):
-        header = "If-None-Match" if "IfMatch" not in params else "If-Match"
-        raise s3_error("NotImplemented", Header=header)
 
 
 def _not_modified(version: ObjectVersion) -> Exception:

@@ -51,7 +51,6 @@ class CopyOperations(MultipartOperations):
         key = params["Key"]
         check_key(key)
         check_options(params)
-        conditions.check_write_headers(params)
         source = self._source(call, params)
         _check_changes_something(params, source, bucket)
         new = self._copied(call, bucket, params, source)
@@ -116,7 +115,6 @@ class CopyOperations(MultipartOperations):
         if version is None:
             found = live_object_with_content(reader, bucket, key)
             if found is None:
-                self.demand(call, "ListBucket", {"Bucket": name})
                 raise no_such_key(key)
         else:
             found = object_version(reader, bucket, key, version)

@@ -42,7 +42,8 @@ class Hosting(PostOperations):
         origin = request.headers.get("origin")
         if bucket is None or origin is None or "cors" not in bucket.settings:
             return []
-        rule = cors.matching_rule(bucket.settings["cors"], origin, request.method)
+        method = request.headers.get("access-control-request-method", request.method)
+        rule = cors.matching_rule(bucket.settings["cors"], origin, method)
         return cors.response_headers(rule, origin) if rule is not None else []
 
     def serves_http(self, request: HttpRequest) -> bool:

@@ -171,7 +171,6 @@ class MultipartOperations(ObjectOperations):
         self, call: Call, params: "CompleteMultipartUploadRequestTypeDef"
     ) -> "CompleteMultipartUploadOutputTypeDef":
         bucket = self.bucket_of(params)
-        conditions.check_write_headers(params)
         if not (params.get("MultipartUpload") or {}).get("Parts"):
             raise s3_error("MalformedXML")
         now = self.cloud.clock.now()

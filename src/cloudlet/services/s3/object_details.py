@@ -4,7 +4,7 @@ from typing import Any
 
 from cloudlet.core.context import Call
 from cloudlet.core.service import operation
-from cloudlet.services.s3 import checksums, listing
+from cloudlet.services.s3 import listing
 from cloudlet.services.s3.buckets import Bucket
 from cloudlet.services.s3.notifications import Occurrence
 from cloudlet.services.s3.object_operations import ObjectOperations
@@ -63,8 +63,7 @@ class ObjectAttributesOperations(ObjectOperations):
             output["StorageClass"] = found.stored_headers().get("StorageClass", "STANDARD")
         checksum = found.stored_checksum()
         if "Checksum" in wanted and checksum is not None:
-            value = checksum.value.partition("-")[0]
-            output["Checksum"] = {checksums.MEMBERS[checksum.algorithm]: value, "ChecksumType": checksum.type}
+            output["Checksum"] = checksum.members()
         if "ObjectParts" in wanted and found.upload is not None:
             output["ObjectParts"] = self._parts(found, found.upload, params)
         return output

@@ -30,6 +30,7 @@ from cloudlet.services.s3.objects import (
 )
 from cloudlet.services.s3.ranges import ByteRange, parse_range
 from cloudlet.services.s3.tagging import parse_tagging_header
+from cloudlet.services.s3.uploads import parts_of
 from cloudlet.store import Transaction
 
 if TYPE_CHECKING:
@@ -51,7 +52,6 @@ class ObjectOperations(S3Base):
         bucket = self.bucket_of(params)
         check_key(params["Key"])
         check_options(params)
-        conditions.check_write_headers(params)
         new = self.new_object(call, bucket, params)
         received = await self.receive(call, params)
         new.size, new.etag = received.size, received.md5
@@ -167,7 +167,7 @@ class ObjectOperations(S3Base):
         if version is None:
             found = live_object_with_content(self.store.reader, bucket, key)
             if found is None:
-                raise self._missing(call, bucket, key)
+                raise self._missing(bucket, key)
             return found
         found = object_version(self.store.reader, bucket, key, version)
         if found is None:
@@ -178,9 +178,7 @@ class ObjectOperations(S3Base):
             raise s3_error("MethodNotAllowed", headers=headers, Method="GET", ResourceType="DeleteMarker")
         return found
 
-    def _missing(self, call: Call, bucket: Bucket, key: str) -> Exception:
-        """Who may not list the bucket does not learn that the key is not there either."""
-        self.demand(call, "ListBucket", {"Bucket": bucket.name})
+    def _missing(self, bucket: Bucket, key: str) -> Exception:
         marker = last_other_version(self.store.reader, bucket, key) if bucket.versioning else None
         if marker is None:
             return no_such_key(key)
@@ -201,11 +199,19 @@ class ObjectOperations(S3Base):
         if "lifecycle" in bucket.settings and found.live:
             output |= lifecycle.expiration_member(bucket, found.key, found.size, found.tags, found.modified)
         if params.get("ChecksumMode") == "ENABLED" and "Range" not in params and found.checksum is not None:
-            checksum = found.stored_checksum()
-            if checksum is not None and "PartNumber" not in params:
-                output |= checksum.members()
+            output |= self._checksum_members(found, params.get("PartNumber"))
         output |= overrides(params)
         return output
+
+    def _checksum_members(self, found: ObjectVersion, number: int | None) -> dict[str, Any]:
+        """The checksum of the object, or of the part that is asked for."""
+        whole = found.stored_checksum()
+        if whole is None:
+            return {}
+        if number is None or found.upload is None:
+            return whole.members()
+        parts = parts_of(self.store.reader, found.upload, 0, number)
+        return {**parts[-1].members(), "ChecksumType": whole.type} if len(parts) == number else {}
 
     def _requested_range(
         self, found: ObjectVersion, params: Mapping[str, Any], output: dict[str, Any]

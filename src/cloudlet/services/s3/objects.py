@@ -90,7 +90,7 @@ class NewObject:
 
 @dataclass(slots=True)
 class Written:
-    """`id` orders versions and events; `version` is None if the bucket never had versioning; `freed` are blobs."""
+    """`id` orders versions and events; `version` is None unless the bucket has versioning now; `freed` are blobs."""
 
     id: int
     version: str | None
@@ -127,8 +127,7 @@ def put_object(tx: Transaction, bucket: Bucket, new: NewObject, current: ObjectV
         version = new_version_id()
         return Written(_insert(tx, bucket, new, version), version, [])
     freed = _remove_null_version(tx, bucket, new.key, current, suspended=bool(versioning))
-    id_ = _insert(tx, bucket, new, NULL_VERSION)
-    return Written(id_, NULL_VERSION if versioning else None, freed)
+    return Written(_insert(tx, bucket, new, NULL_VERSION), None, freed)
 
 
 def put_delete_marker(tx: Transaction, bucket: Bucket, key: str, owner: str, now: float) -> Written:
