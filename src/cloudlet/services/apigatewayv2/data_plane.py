@@ -12,7 +12,7 @@ from cloudlet.core.arn import Arn
 from cloudlet.core.context import Principal
 from cloudlet.core.errors import AwsError
 from cloudlet.core.http import HttpRequest, HttpResponse
-from cloudlet.services.apigatewayv2 import cors, events, http_proxy
+from cloudlet.services.apigatewayv2 import cors, events
 from cloudlet.services.apigatewayv2.base import PATH_PREFIX, GatewayService
 from cloudlet.services.apigatewayv2.events import Incoming, MalformedResponse
 from cloudlet.services.apigatewayv2.matching import DEFAULT, Match
@@ -92,6 +92,9 @@ class DataPlane(GatewayService):
         )
         timeout = integration["TimeoutInMillis"] / 1000
         if integration["IntegrationType"] == "HTTP_PROXY":
+            # The HTTP client is a slow import: a server without HTTP integrations does not wait for it at its start.
+            from cloudlet.services.apigatewayv2 import http_proxy
+
             return await http_proxy.forward(incoming, integration, path, timeout)
         return await self._invoke(incoming, integration, served, timeout)
 

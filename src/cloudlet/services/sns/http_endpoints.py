@@ -1,12 +1,14 @@
 """HTTP and HTTPS subscribers: the request as SNS makes it, and what its answer means."""
 
 from collections.abc import Mapping
-
-import aiohttp
+from typing import TYPE_CHECKING
 
 from cloudlet.services.sns.outcomes import Refused, Unavailable
 
-_TIMEOUT = aiohttp.ClientTimeout(total=15)
+if TYPE_CHECKING:
+    import aiohttp
+
+_TIMEOUT_SECONDS = 15
 _USER_AGENT = "Amazon Simple Notification Service Agent"
 _TOO_MANY_REQUESTS = 429
 
@@ -28,6 +30,9 @@ class HttpEndpoints:
         raw: bool = False,
     ) -> None:
         """`about` has Type, MessageId and TopicArn. Raises Unavailable for 429, 5xx and no answer, else Refused."""
+        # A slow import: a server that posts to nobody does not wait for it at its start.
+        import aiohttp
+
         headers = {
             "Content-Type": content_type,
             "User-Agent": _USER_AGENT,
@@ -41,7 +46,9 @@ class HttpEndpoints:
             headers["x-amz-sns-rawdelivery"] = "true"
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0)  # the outbox bounds what is under way
-            self._session = aiohttp.ClientSession(timeout=_TIMEOUT, connector=connector)
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS), connector=connector
+            )
         try:
             async with self._session.post(url, data=body.encode(), headers=headers, allow_redirects=False) as answer:
                 status = answer.status
