@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cloudlet.authz.documents import MalformedPolicy, parse_policy
 from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
 from cloudlet.services.dynamodb.errors import invalid_values, validation
 from cloudlet.services.dynamodb.tables import Document, Table
@@ -20,7 +21,8 @@ _MOST_KEYS_OF_A_KIND = 4
 _MOST_NON_KEY_ATTRIBUTES = 100
 _MOST_TAGS = 50
 _TAG = re.compile(r"[\w\s+\-=.:/@]*")
-_UNSUPPORTED = ("VectorIndexes", "GlobalTableSourceArn", "GlobalTableSettingsReplicationMode", "ResourcePolicy")
+_LARGEST_POLICY = 20 * 1024
+_UNSUPPORTED = ("VectorIndexes", "GlobalTableSourceArn", "GlobalTableSettingsReplicationMode")
 
 
 def check_name(name: str) -> None:
@@ -53,6 +55,8 @@ def table_document(params: Mapping[str, Any], now: float) -> Document:
         document["TableClass"] = params["TableClass"]
     if "SSESpecification" in params:
         document["SSEDescription"] = _encryption(params["SSESpecification"])
+    if "ResourcePolicy" in params:
+        document["ResourcePolicy"] = resource_policy(params["ResourcePolicy"])
     _add_indexes(document, params)
     _check_definitions_used(document)
     return document
@@ -280,6 +284,17 @@ def _encryption(specification: Mapping[str, Any]) -> Document | None:
     if specification.get("Enabled") or specification.get("KMSMasterKeyId"):
         raise NotImplementedByCloudlet("encryption of tables with KMS keys (SSESpecification)")
     return None
+
+
+def resource_policy(policy: str) -> Document:
+    """A policy, by which other accounts get in, as it is kept. Raises ValidationException if it is none."""
+    if len(policy.encode()) > _LARGEST_POLICY:
+        raise validation(f"Invalid policy document: larger than {_LARGEST_POLICY} bytes")
+    try:
+        parse_policy(policy, "resource")
+    except MalformedPolicy as error:
+        raise validation(f"Invalid policy document: {error}") from None
+    return {"Policy": policy, "RevisionId": str(uuid.uuid4())}
 
 
 def checked_tags(present: Mapping[str, str], added: Sequence[Mapping[str, Any]]) -> dict[str, str]:

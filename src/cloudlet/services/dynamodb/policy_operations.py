@@ -1,18 +1,17 @@
 """The operations on the policies of tables, by which other accounts get in."""
 
-import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from cloudlet.authz.documents import MalformedPolicy, parse_policy
 from cloudlet.core.arn import Arn
 from cloudlet.core.context import Call
 from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
 from cloudlet.core.service import operation
 from cloudlet.services.dynamodb import tables
 from cloudlet.services.dynamodb.base import DynamoDBBase
+from cloudlet.services.dynamodb.definitions import resource_policy
 from cloudlet.services.dynamodb.errors import table_not_found, validation
 from cloudlet.services.dynamodb.tables import Table, name_in_arn
 from cloudlet.store import Transaction
@@ -20,7 +19,6 @@ from cloudlet.store import Transaction
 if TYPE_CHECKING:
     from types_boto3_dynamodb import type_defs as t
 
-_LARGEST = 20 * 1024
 _NO_POLICY = "NO_POLICY"
 
 
@@ -34,19 +32,17 @@ class PolicyOperations(DynamoDBBase):
 
     @operation("PutResourcePolicy")
     async def put_resource_policy(self, call: Call, params: "t.PutResourcePolicyInputTypeDef") -> dict[str, Any]:
-        policy = params["Policy"]
-        _check(policy)
+        kept = resource_policy(params["Policy"])
         name = _table_name(params["ResourceArn"])
-        revision = str(uuid.uuid4())
 
         def put(tx: Transaction) -> None:
             table = _load(tx, call, name)
             _check_revision(table, params)
-            table.document["ResourcePolicy"] = {"Policy": policy, "RevisionId": revision}
+            table.document["ResourcePolicy"] = kept
             tables.change(tx, self.catalogue, table, table.document)
 
         await self.store.write(put)
-        return {"RevisionId": revision}
+        return {"RevisionId": kept["RevisionId"]}
 
     @operation("GetResourcePolicy")
     async def get_resource_policy(self, call: Call, params: "t.GetResourcePolicyInputTypeDef") -> dict[str, Any]:
@@ -90,15 +86,6 @@ def _load(tx: Transaction, call: Call, name: str) -> Table:
     if table is None:
         raise table_not_found()
     return table
-
-
-def _check(policy: str) -> None:
-    if len(policy.encode()) > _LARGEST:
-        raise validation(f"Invalid policy document: larger than {_LARGEST} bytes")
-    try:
-        parse_policy(policy, "resource")
-    except MalformedPolicy as error:
-        raise validation(f"Invalid policy document: {error}") from None
 
 
 def _check_revision(table: Table, params: Mapping[str, Any]) -> None:

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import type_defs as t
 
 _LARGEST_PAGE = 100
+_UNSUPPORTED_UPDATES = (
+    "DisassociationProtectionEnabled",
+    "GlobalTableSettingsReplicationMode",
+    "GlobalTableWitnessUpdates",
+    "MultiRegionConsistency",
+    "ReplicaUpdates",
+    "SSESpecification",
+    "VectorIndexUpdates",
+)
 # Counts are kept for the longer the more was counted: AWS renews its own every six hours.
 _COUNTED_PER_SECOND = 10_000
 
@@ -68,7 +77,7 @@ class TableOperations(DynamoDBBase):
 
     @operation("UpdateTable")
     async def update_table(self, call: Call, params: "t.UpdateTableInputTypeDef") -> dict[str, Any]:
-        for name in ("ReplicaUpdates", "SSESpecification", "GlobalTableWitnessUpdates", "MultiRegionConsistency"):
+        for name in _UNSUPPORTED_UPDATES:
             if name in params:
                 raise NotImplementedByCloudlet(f"the parameter {name} of UpdateTable")
         name = self.named_table(call, params["TableName"]).name
