@@ -114,7 +114,7 @@ class BucketOperations(S3Base):
     @operation("DeleteBucket")
     async def delete_bucket(self, call: Call, params: "DeleteBucketRequestTypeDef") -> None:
         bucket = self.bucket_of(params)
-        await self.buckets.delete(bucket)
+        self.bodies.delete(await self.buckets.delete(bucket))
 
     @operation("GetBucketLocation")
     async def get_bucket_location(

@@ -95,10 +95,10 @@ class Buckets:
 
         return await self._store.write(write)
 
-    async def delete(self, bucket: Bucket) -> None:
-        """Raises BucketNotEmpty: versions, delete markers and uploads count, uploads do not on AWS: they go along."""
+    async def delete(self, bucket: Bucket) -> list[str]:
+        """Unfinished uploads go along: returns their blobs. Raises BucketNotEmpty if there is any version or marker."""
 
-        def write(tx: Transaction) -> None:
+        def write(tx: Transaction) -> list[str]:
             for live in (1, 0):
                 if tx.one(f"SELECT 1 FROM objects WHERE bucket = ? AND live = {live} LIMIT 1", (bucket.id,)):
                     words = (
@@ -107,16 +107,16 @@ class Buckets:
                         else "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
                     )
                     raise s3_error("BucketNotEmpty", words, BucketName=bucket.name)
-            tx.execute(
-                "DELETE FROM parts WHERE upload IN (SELECT id FROM uploads WHERE bucket = ?)",
-                (bucket.id,),
-            )
+            of_uploads = "upload IN (SELECT id FROM uploads WHERE bucket = ?)"
+            freed = [row[0] for row in tx.rows(f"SELECT blob FROM parts WHERE {of_uploads}", (bucket.id,))]
+            tx.execute(f"DELETE FROM parts WHERE {of_uploads}", (bucket.id,))
             tx.execute("DELETE FROM uploads WHERE bucket = ?", (bucket.id,))
             if not tx.execute("DELETE FROM buckets WHERE id = ?", (bucket.id,)):
                 raise no_such_bucket(bucket.name)
             tx.after_commit(lambda: self._forget(bucket))
+            return freed
 
-        await self._store.write(write)
+        return await self._store.write(write)
 
     async def put_setting(self, bucket: Bucket, name: str, value: Any) -> None:
         """Sets a configuration, or removes it if the value is None. It must survive JSON unchanged."""

@@ -23,6 +23,7 @@ from cloudlet.services.s3.uploads import (
     Upload,
     chosen_parts,
     find_upload,
+    insert_upload,
     joined_checksum,
     joined_etag,
     keep_only,
@@ -88,13 +89,7 @@ class MultipartOperations(ObjectOperations):
             type_,
             declared,
         )
-        await self.store.write(
-            lambda tx: tx.execute(
-                "INSERT INTO uploads (upload_id, bucket, key, initiated, owner, headers, tags, acl,"
-                " checksum_algorithm, checksum_type, declared) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                values,
-            )
-        )
+        await self.store.write(lambda tx: insert_upload(tx, bucket, values))
         output: dict[str, Any] = {
             "Bucket": bucket.name,
             "Key": new.key,

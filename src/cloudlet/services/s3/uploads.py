@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from cloudlet.services.s3 import checksums
-from cloudlet.services.s3.buckets import Bucket
+from cloudlet.services.s3.buckets import Bucket, versioning_of
 from cloudlet.services.s3.checksums import MEMBERS, Checksum, ChecksumType
 from cloudlet.services.s3.errors import no_such_upload, s3_error
 from cloudlet.store import Reader, Transaction
@@ -51,6 +51,16 @@ class Part:
         """The checksum as outputs have it with parts."""
         checksum = self.stored_checksum()
         return {MEMBERS[checksum.algorithm]: checksum.value}
+
+
+def insert_upload(tx: Transaction, bucket: Bucket, values: tuple[Any, ...]) -> None:
+    """Raises NoSuchBucket."""
+    versioning_of(tx, bucket)
+    tx.execute(
+        "INSERT INTO uploads (upload_id, bucket, key, initiated, owner, headers, tags, acl, checksum_algorithm,"
+        " checksum_type, declared) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        values,
+    )
 
 
 def find_upload(reader: Reader, bucket: Bucket, key: str, upload_id: str) -> Upload:
