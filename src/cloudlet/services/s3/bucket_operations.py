@@ -46,6 +46,8 @@ class BucketOperations(S3Base):
             raise s3_error("AccessDenied")
         if params.get("ObjectLockEnabledForBucket"):
             raise NotImplementedByCloudlet("S3 Object Lock")
+        if params.get("BucketNamespace", "global") != "global":
+            raise NotImplementedByCloudlet("bucket names of an account's own (BucketNamespace)")
         configuration = params.get("CreateBucketConfiguration") or {}
         if configuration.get("Location") or configuration.get("Bucket"):
             raise NotImplementedByCloudlet("directory buckets")
