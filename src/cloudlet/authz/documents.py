@@ -12,12 +12,15 @@ from cloudlet.authz.conditions import Condition, InvalidCondition, NullCondition
 from cloudlet.authz.patterns import Context, Pattern
 from cloudlet.authz.principals import Grant, Principals, parse_principals
 from cloudlet.core.context import Principal
+from cloudlet.core.wildcards import ANY, expression
 
 Kind = Literal["identity", "resource", "trust"]
 
 _SYNTAX = "Syntax errors in policy."
 _SID = re.compile(r"[A-Za-z0-9]*")
 _ACTION = re.compile(r"\*|[A-Za-z0-9*?-]+:[A-Za-z0-9*?]+")
+_PARTS = re.compile(r"[*?]|[^*?]+")
+_WILDCARDS = {"*": ANY, "?": "."}
 _ELEMENTS = frozenset(
     {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Principal", "NotPrincipal", "Condition"}
 )
@@ -210,7 +213,11 @@ def _actions(names: list[str]) -> Actions:
             raise MalformedPolicy("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
     lower = [name.lower() for name in names]
     plain = frozenset(name for name in lower if "*" not in name and "?" not in name)
-    patterns = [re.escape(name).replace(r"\*", ".*").replace(r"\?", ".") for name in lower if name not in plain]
+    patterns = [
+        expression(_WILDCARDS.get(part) or re.escape(part) for part in _PARTS.findall(name))
+        for name in lower
+        if name not in plain
+    ]
     return Actions(plain, re.compile("|".join(patterns)) if patterns else None)
 
 

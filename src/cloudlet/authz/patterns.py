@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+from cloudlet.core.wildcards import ANY, ANY_BUT_COLON, expression
+
 
 class Context(Protocol):
     """The condition keys of a request, by their names in lower case; a key has one value or several."""
@@ -44,13 +46,13 @@ class Pattern:
         colons = 0
         for match in _TOKEN.finditer(text):
             spans = colons >= 5 or match.end() == len(text)
-            parts.append(_part(match, ".*" if spans else "[^:]*", "." if spans else "[^:]", variables))
+            parts.append(_part(match, ANY if spans else ANY_BUT_COLON, "." if spans else "[^:]", variables))
             colons += match[0].count(":") if match[1] is None else 0
         return cls._compiled(text, parts, re.DOTALL)
 
     @classmethod
     def of_text(cls, text: str, *, wildcards: bool = True, ignore_case: bool = False, variables: bool = True) -> Self:
-        many, one = (".*", ".") if wildcards else (r"\*", r"\?")
+        many, one = (ANY, ".") if wildcards else (r"\*", r"\?")
         parts = [_part(match, many, one, variables) for match in _TOKEN.finditer(text)]
         return cls._compiled(text, parts, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
 
@@ -58,7 +60,7 @@ class Pattern:
     def _compiled(cls, text: str, parts: list[str | Variable], flags: int) -> Self:
         if any(isinstance(part, Variable) for part in parts):
             return cls(text, None, tuple(parts), flags)
-        return cls(text, re.compile("".join(str(part) for part in parts), flags))
+        return cls(text, re.compile(expression(str(part) for part in parts), flags))
 
     @property
     def is_everything(self) -> bool:
@@ -68,16 +70,16 @@ class Pattern:
         """A variable that the request has no value for matches nothing."""
         if self.regex is not None:
             return self.regex.fullmatch(value) is not None
-        pattern = ""
+        parts: list[str] = []
         for part in self.parts:
             if isinstance(part, str):
-                pattern += part
+                parts.append(part)
                 continue
             found = part.value(context)
             if found is None:
                 return False
-            pattern += re.escape(found)
-        return re.fullmatch(pattern, value, self.flags) is not None
+            parts.append(re.escape(found))
+        return re.fullmatch(expression(parts), value, self.flags) is not None
 
 
 def _part(match: re.Match[str], many: str, one: str, variables: bool) -> str | Variable:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from cloudlet.core import wildcards
 from cloudlet.services.logs.faults import invalid_parameter
 
 Compare = Callable[[str], bool]
@@ -58,7 +59,7 @@ def _equals(operand: str) -> Compare:
     quoted = len(operand) > 1 and operand[0] == operand[-1] == '"'
     text = re.sub(r"\\(.)", r"\1", operand[1:-1]) if quoted else operand
     if "*" in text:
-        matches = re.compile(".*".join(re.escape(part) for part in text.split("*")), re.DOTALL).fullmatch
+        matches = wildcards.compiled(text).fullmatch
         return lambda value: matches(value) is not None
     wanted = None if quoted else number(text)
     if wanted is None:

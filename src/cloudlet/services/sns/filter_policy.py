@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from cloudlet.core.errors import AwsError
+from cloudlet.core.wildcards import ANY, expression
 from cloudlet.services.sns.errors import invalid_parameter
 
 MESSAGE_ATTRIBUTES = "MessageAttributes"
@@ -217,17 +218,17 @@ def _wildcard(pattern: str) -> Callable[[str], bool]:
     r"""`*` stands for any text; `\*` for a star and `\\` for a backslash."""
     if re.search(r"(?<!\\)(?:\\\\)*\*\*", pattern):
         raise _invalid("Consecutive wildcard characters are not allowed")
-    expression = ""
+    parts: list[str] = []
     for part in re.findall(r"\\.|\*|[^\\*]+|\\", pattern, re.DOTALL):
         if part == "*":
-            expression += ".*"
+            parts.append(ANY)
         elif part in (r"\*", r"\\"):
-            expression += re.escape(part[1])
+            parts.append(re.escape(part[1]))
         elif part.startswith("\\"):
             raise _invalid("Invalid escape character in wildcard match pattern")
         else:
-            expression += re.escape(part)
-    compiled = re.compile(expression, re.DOTALL)
+            parts.append(re.escape(part))
+    compiled = re.compile(expression(parts), re.DOTALL)
     return lambda value: compiled.fullmatch(value) is not None
 
 
