@@ -91,6 +91,31 @@ async def test_after_commit_of_a_failed_write_is_not_called(tmp_path: Path, sche
     store.close()
 
 
+async def test_trouble_after_a_commit_keeps_no_answer_back(tmp_path: Path, schema: Path) -> None:
+    store = Store(tmp_path / "a.db", schema)
+
+    def troubled(tx: Transaction) -> None:
+        put(tx, "one", "1")
+        tx.after_commit(lambda: next(iter(())))
+
+    def stops(tx: Transaction) -> None:
+        next(iter(()))
+
+    writes = (store.write(write) for write in (troubled, stops, lambda tx: put(tx, "two", "2")))
+    async with asyncio.timeout(10):
+        results = await asyncio.gather(*writes, return_exceptions=True)
+    assert [type(result) for result in results] == [type(None), RuntimeError, type(None)]
+    assert store.reader.all("SELECT key FROM item ORDER BY key") == [("one",), ("two",)]
+    store.close()
+
+
+async def test_a_write_that_comes_after_the_end_is_refused(tmp_path: Path, schema: Path) -> None:
+    store = Store(tmp_path / "a.db", schema)
+    store.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        await store.write(lambda tx: put(tx, "late", "1"))
+
+
 async def test_a_query_sees_one_snapshot(tmp_path: Path, schema: Path) -> None:
     store = Store(tmp_path / "a.db", schema)
     await store.write(lambda tx: put(tx, "a", "1"))

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import apsw
 import pytest
 
 from cloudlet.core.clock import ManualClock, SystemClock
@@ -146,4 +147,48 @@ async def test_a_completion_is_written_with_the_removal(store: Store) -> None:
     await store.write(lambda tx: outbox.put(tx, "t", {}))
     await until(lambda: store.reader.one("SELECT value FROM item") == ("t",))
     assert outbox.statistics()["waiting"] == 0
+    await outbox.stop()
+
+
+async def test_a_delivery_that_cannot_be_recorded_is_not_repeated_at_once(store: Store) -> None:
+    attempts = 0
+
+    def fails(tx: Transaction) -> None:
+        raise ValueError("a completion with a mistake")
+
+    async def deliver(delivery: Delivery) -> Completion:
+        nonlocal attempts
+        attempts += 1
+        return fails
+
+    outbox = Outbox(store, SystemClock(), deliver)
+    outbox.start()
+    await store.write(lambda tx: outbox.put(tx, "t", {}))
+    await until(lambda: attempts > 0)
+    for _ in range(20):
+        await store.write(lambda tx: None)
+    assert attempts == 1
+    assert outbox.statistics()["waiting"] == 1
+    await outbox.stop()
+
+
+async def test_a_database_that_cannot_be_read_does_not_end_the_deliveries(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived: list[Delivery] = []
+
+    async def deliver(delivery: Delivery) -> None:
+        arrived.append(delivery)
+
+    def busy(*_: object) -> None:
+        raise apsw.BusyError("database is locked")
+
+    outbox = Outbox(store, SystemClock(), deliver)
+    with monkeypatch.context() as trouble:
+        trouble.setattr(store.reader, "all", busy)
+        outbox.start()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    await store.write(lambda tx: outbox.put(tx, "t", {}))
+    await until(lambda: bool(arrived))
     await outbox.stop()

@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar, cast
@@ -104,6 +105,7 @@ class Store:
         self._local = threading.local()
         self._opened: list[apsw.Connection] = []
         self._queue: SimpleQueue[_Write | None] = SimpleQueue()
+        self._closed = False
         self._writer = threading.Thread(target=self._write_groups, name=f"{path.stem}-writer", daemon=True)
         self._writer.start()
 
@@ -113,6 +115,8 @@ class Store:
         It runs on the writer's thread: no waiting, no network, no state but its arguments and the database. What it
         raises rolls it back, alone, and is raised here.
         """
+        if self._closed:
+            raise RuntimeError(f"{self.path} is closed")
         write = _Write(function, self._loop.create_future())
         self._queue.put(write)
         return await write.future
@@ -132,6 +136,7 @@ class Store:
 
     def close(self) -> None:
         """Finishes the writes that are waiting and closes the file."""
+        self._closed = True
         self._queue.put(None)
         self._writer.join()
         self._readers.shutdown(wait=True)
@@ -175,10 +180,11 @@ class Store:
             _execute(self._connection, "COMMIT")
         except BaseException as error:  # noqa: BLE001 - whoever waits for a write of the group must hear of it
             _log.exception("a group of writes failed", extra={"file": str(self.path)})
-            if not self._connection.get_autocommit():
-                _execute(self._connection, "ROLLBACK")
             for write in group:
                 write.error = write.error or error
+            if not self._connection.get_autocommit():
+                with suppress(apsw.Error):  # the next group's BEGIN tells of what is still wrong
+                    _execute(self._connection, "ROLLBACK")
 
     def _run(self, write: _Write) -> None:
         transaction = Transaction(self._connection)
@@ -186,7 +192,8 @@ class Store:
         try:
             write.result = write.function(transaction)
         except Exception as error:  # noqa: BLE001 - it is raised where the write is awaited
-            write.error = error
+            # A future takes any error but this one.
+            write.error = RuntimeError("a write raised StopIteration") if isinstance(error, StopIteration) else error
             _execute(self._connection, "ROLLBACK TO one")
         else:
             write.after = transaction._after  # pyright: ignore[reportPrivateUsage]
@@ -201,13 +208,20 @@ def _answer(group: list[_Write]) -> None:
     for write in group:
         if write.error is None:
             for callback in write.after:
-                callback()
+                _call(callback)
         if write.future.cancelled():
             continue
         if write.error is not None:
             write.future.set_exception(write.error)
         else:
             write.future.set_result(write.result)
+
+
+def _call(callback: Callable[[], None]) -> None:
+    try:
+        callback()
+    except Exception:  # noqa: BLE001 - the write is on disk, and others of its group wait for their answers
+        _log.exception("a callback after a commit failed")
 
 
 def _connect(path: Path, *, readonly: bool = False) -> apsw.Connection:

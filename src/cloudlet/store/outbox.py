@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import apsw
 import orjson
 
 from cloudlet.core.clock import Clock
@@ -19,6 +20,8 @@ from cloudlet.store.database import Store, Transaction
 
 _log = logging.getLogger(__name__)
 _LONGEST_PAUSE = 300.0
+# While the database takes no writes (a full disk), or a completion fails, deliveries are not repeated faster than this.
+_TROUBLE_PAUSE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Outbox:
         self._wake = asyncio.Event()
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._dispatcher: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def put(
         self, tx: Transaction, target: str, payload: dict[str, Any], *, lane: str | None = None, delay: float = 0.0
@@ -84,6 +88,8 @@ class Outbox:
 
     async def stop(self) -> None:
         """Takes up nothing new and lets what is under way end; rows not delivered stay for the next start."""
+        if not self._stopping.done():
+            self._stopping.set_result(None)
         if self._dispatcher is not None:
             self._dispatcher.cancel()
             with suppress(asyncio.CancelledError):
@@ -101,13 +107,21 @@ class Outbox:
     async def _dispatch(self) -> None:
         while True:
             self._wake.clear()
-            now = self._clock.now()
-            while self._start_due(now):
-                pass  # a target has become busy: those behind it may have room
-            pause = self._until_next(now)
+            try:
+                pause = self._start_all_due()
+            except apsw.Error:
+                _log.exception("the outbox cannot be read", extra={"file": str(self._store.path)})
+                pause = _TROUBLE_PAUSE
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
+
+    def _start_all_due(self) -> float | None:
+        """Starts what is due; returns the seconds until more is, None if only a signal can say so."""
+        now = self._clock.now()
+        while self._start_due(now):
+            pass  # a target has become busy: those behind it may have room
+        return self._until_next(now)
 
     def _start_due(self, now: float) -> bool:
         """Starts what is due; returns whether a target has reached its bound by that."""
@@ -154,21 +168,33 @@ class Outbox:
 
     async def _attempt(self, delivery: Delivery) -> None:
         try:
-            completion = await self._deliver(delivery)
-        except Retry as retry:
-            await self._postpone(delivery, retry.after)
-        except Exception:  # noqa: BLE001 - a boundary: logged, and tried again
-            pause = min(2.0 ** min(delivery.attempts, 10), _LONGEST_PAUSE) * random.uniform(0.5, 1.0)
-            _log.exception("delivery failed", extra={"target": delivery.target, "again_in": round(pause, 1)})
-            await self._postpone(delivery, pause)
-        else:
-            await self._store.write(lambda tx: _finish(tx, delivery.id, completion))
+            await self._record(delivery, await self._outcome(delivery))
+        except Exception:  # noqa: BLE001 - a boundary: without a record of it, the delivery happens again
+            _log.exception("a delivery could not be recorded", extra={"target": delivery.target})
+            # It holds its place meanwhile, so that it does not happen again at once.
+            await asyncio.wait((self._stopping,), timeout=_TROUBLE_PAUSE)
         finally:
             self._under_way.pop(delivery.id, None)
             self._attempts_to[delivery.target] -= 1
             if not self._attempts_to[delivery.target]:
                 del self._attempts_to[delivery.target]
             self._wake.set()
+
+    async def _outcome(self, delivery: Delivery) -> Completion | Retry | None:
+        try:
+            return await self._deliver(delivery)
+        except Retry as retry:
+            return retry
+        except Exception:  # noqa: BLE001 - a boundary: logged, and tried again
+            pause = min(2.0 ** min(delivery.attempts, 10), _LONGEST_PAUSE) * random.uniform(0.5, 1.0)
+            _log.exception("delivery failed", extra={"target": delivery.target, "again_in": round(pause, 1)})
+            return Retry(pause)
+
+    async def _record(self, delivery: Delivery, outcome: Completion | Retry | None) -> None:
+        if isinstance(outcome, Retry):
+            await self._postpone(delivery, outcome.after)
+        else:
+            await self._store.write(lambda tx: _finish(tx, delivery.id, outcome))
 
     async def _postpone(self, delivery: Delivery, seconds: float) -> None:
         due = self._clock.now() + seconds
