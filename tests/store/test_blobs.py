@@ -1,6 +1,10 @@
 """Blob files: whole or absent."""
 
+import resource
+import signal
 from pathlib import Path
+
+import pytest
 
 from cloudlet.store import BlobFiles
 
@@ -29,6 +33,22 @@ async def test_a_discarded_or_unfinished_blob_leaves_nothing(tmp_path: Path) -> 
     await cut_short.write(b"x")
     assert blobs.collect([]) == 1
     assert not [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+
+
+async def test_a_full_disk_leaves_nothing_of_a_blob(tmp_path: Path) -> None:
+    writer = BlobFiles(tmp_path).create()
+    await writer.write(b"x")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # no file can grow, as on a full disk
+    try:
+        with pytest.raises(OSError, match="too large"):
+            await writer.finish()
+        writer.discard()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert list(tmp_path.glob("??/*")) == []
 
 
 async def test_collect_keeps_what_is_named(tmp_path: Path) -> None:

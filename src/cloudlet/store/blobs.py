@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,7 +31,8 @@ class BlobWriter:
         return self.name
 
     def discard(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # what is left in the buffer may have no room on the disk
+            self._file.close()
         self._partial.unlink(missing_ok=True)
 
     def _finish(self) -> None:
