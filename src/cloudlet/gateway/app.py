@@ -27,10 +27,10 @@ from cloudlet.gateway.wire import ClientGone, Receive, Scope, Send, read_all, re
 _log = logging.getLogger(__name__)
 
 HEALTH = "/_cloudlet/health"
-# The largest body of an operation that is not streamed: a function's zip package, base64 in JSON.
-_LARGEST_BODY = 100 * 1024 * 1024
-# Services whose own limit is smaller.
-_LARGEST_BODIES = {"dynamodb": 16 * 1024 * 1024}
+# The largest body of an operation that is not streamed: DynamoDB's own limit, more than the others need.
+_LARGEST_BODY = 16 * 1024 * 1024
+# A function's zip package, base64 in JSON.
+_LARGEST_BODIES = {"lambda": 100 * 1024 * 1024}
 
 
 class App:
@@ -47,7 +47,9 @@ class App:
         self._router = router
         self._buckets = buckets
         self._health = health
-        self._http_services = [s for s in cloud.services if type(s).serves_http is not Service.serves_http]
+        answering = [s for s in cloud.services if type(s).serves_http is not Service.serves_http]
+        # S3 claims every form that is posted; a host or path of another service goes before.
+        self._http_services = sorted(answering, key=lambda service: "s3" in service.apis)
         self._in_flight = 0
         self._draining = False
         self._idle: Callable[[], None] | None = None
@@ -115,7 +117,7 @@ class App:
             routed = self._router.operation(target, request, body)
             model = _model(routed)
             if body is None and not (routed.api == "s3" and model.has_streaming_input):
-                body = await read_all(request, _largest_body(routed.api))
+                body = await self._whole_body(request, target)
             signed = sigv4.verify(
                 request,
                 body,
@@ -164,8 +166,15 @@ class App:
     async def _small_body(self, request: HttpRequest, target: Target) -> bytes | None:
         """The body if it is in memory, or must be because a form names the operation."""
         if request.body.content is not None or target.protocol == "query" or (is_form(request) and target.api != "s3"):
-            return await read_all(request, _largest_body(target.api))
+            return await self._whole_body(request, target)
         return None
+
+    async def _whole_body(self, request: HttpRequest, target: Target) -> bytes:
+        """A large one is not taken in for strangers: who sends it names a key that is known, and the time."""
+        if request.body.content is None:
+            now = self._cloud.clock.now()
+            sigv4.check_sender(request, self._cloud.credentials, now, api=target.api, protocol=target.protocol)
+        return await read_all(request, _largest_body(target.api))
 
     def _preflight(self, request: HttpRequest) -> HttpResponse:
         if self._is_for_s3(request):

@@ -85,16 +85,11 @@ def verify(
     `body` is the whole body, None if it is streamed (S3 only); `labels` are those of the path, which name the bucket.
     """
     refusals = refusals_of(api, protocol)
-    claim = _claim(request, refusals)
-    if claim is None:
-        if api != "s3":
-            raise refusals.missing()
+    sender = _sender(request, credentials, now, api, refusals)
+    if sender is None:
         return _without_version_4(request, body, credentials, now, refusals, labels)
+    claim, credential, names = sender
     scope = claim.scope
-    credential = _credential(scope.access_key_id, claim.token, credentials, now, refusals)
-    time = _check_scope(claim, api, refusals)
-    _check_time(claim, time, now, refusals)
-    names = _signed_names(claim, request, refusals)
     digest = payload.digest(request, body, api, presigned=claim.expires is not None)
     path = canonical.object_path(request.path) if api == "s3" else canonical.resource_path(request.path)
     lines = canonical.header_lines(names, request.headers)
@@ -109,6 +104,26 @@ def verify(
     seed = Seed(key, claim.timestamp, scope.text, expected)
     verified = payload.verified_body(request, body, digest, seed, api)
     return Signed(credential.principal, credential, scope.service, scope.region, verified)
+
+
+def check_sender(request: HttpRequest, credentials: CredentialStore, now: float, *, api: str, protocol: str) -> None:
+    """Raises what `verify` would raise whatever the body is: to be asked before a large body is read into memory."""
+    _sender(request, credentials, now, api, refusals_of(api, protocol))
+
+
+def _sender(
+    request: HttpRequest, credentials: CredentialStore, now: float, api: str, refusals: Refusals
+) -> tuple[Claim, Credential, tuple[str, ...]] | None:
+    """Who claims to have signed, and which headers; None without a signature of Version 4, which S3 alone allows."""
+    claim = _claim(request, refusals)
+    if claim is None:
+        if api != "s3":
+            raise refusals.missing()
+        return None
+    credential = _credential(claim.scope.access_key_id, claim.token, credentials, now, refusals)
+    time = _check_scope(claim, api, refusals)
+    _check_time(claim, time, now, refusals)
+    return claim, credential, _signed_names(claim, request, refusals)
 
 
 @lru_cache(maxsize=4096)

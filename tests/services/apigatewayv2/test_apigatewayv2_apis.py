@@ -146,6 +146,13 @@ def test_bodies_that_are_too_large(server: Any, api: Any, function: str) -> None
     assert (answer.status_code, answer.json()) == (413, {"message": "Request Entity Too Large"})
 
 
+def test_a_form_with_a_file(server: Any, api: Any, function: str) -> None:
+    api_id = made(api, function, "POST /x")
+    answer = requests.post(url(server, api_id, "/x"), files={"file": b"hello"}, timeout=20)
+    assert answer.status_code == 200
+    assert answer.json()["headers"]["content-type"].startswith("multipart/form-data")
+
+
 def test_without_permission_the_function_is_not_called(server: Any, api: Any) -> None:
     role = server.client("iam").get_role(RoleName="echo")["Role"]["Arn"]
     package = io.BytesIO()
