@@ -47,10 +47,15 @@ class Retention:
 
     async def _run(self) -> None:
         while True:
-            deleted = await self.expire()
-            if deleted:
-                _log.info("expired log events deleted", extra={"count": deleted})
-            await asyncio.sleep(min(max(self._until_next(), _SHORTEST_SECONDS), _LONGEST_SECONDS))
+            pause = _SHORTEST_SECONDS
+            try:
+                deleted = await self.expire()
+                if deleted:
+                    _log.info("expired log events deleted", extra={"count": deleted})
+                pause = min(max(self._until_next(), _SHORTEST_SECONDS), _LONGEST_SECONDS)
+            except Exception:  # noqa: BLE001 - a boundary: logged, and tried again
+                _log.exception("expired log events could not be deleted")
+            await asyncio.sleep(pause)
 
     def _until_next(self) -> float:
         """Seconds until the oldest event of all groups expires."""

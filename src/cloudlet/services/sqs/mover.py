@@ -12,6 +12,8 @@ from cloudlet.store import Store, Transaction
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 100
+# While the database takes no writes, in seconds.
+_TROUBLE_PAUSE = 10.0
 
 
 class Mover:
@@ -31,7 +33,7 @@ class Mover:
     def take_up(self, task: MoveTask) -> None:
         under_way = asyncio.create_task(self._carry_out(task), name="sqs-move-task")
         self._under_way.add(under_way)
-        under_way.add_done_callback(self._ended)
+        under_way.add_done_callback(self._under_way.discard)
 
     async def stop(self) -> None:
         for under_way in list(self._under_way):
@@ -40,7 +42,13 @@ class Mover:
                 await under_way
 
     async def _carry_out(self, task: MoveTask) -> None:
-        while (await self._step(task)).running:
+        running = True
+        while running:
+            try:
+                running = (await self._step(task)).running
+            except Exception:  # noqa: BLE001 - a boundary: logged, and tried again
+                _log.exception("messages could not be moved", extra={"task": task.handle})
+                await asyncio.sleep(_TROUBLE_PAUSE)
             if task.rate is not None:
                 await asyncio.sleep(1)  # the rate is a number of messages a second
 
@@ -55,8 +63,3 @@ class Mover:
             return done
 
         return await self._store.write(move)
-
-    def _ended(self, under_way: asyncio.Task[None]) -> None:
-        self._under_way.discard(under_way)
-        if not under_way.cancelled() and (error := under_way.exception()) is not None:
-            _log.error("a message move task stopped; it goes on at the next start", exc_info=error)
