@@ -80,15 +80,15 @@ class Cloudlet:
         started: list[Service] = []
         try:
             for service in cloud.services:
-                started.append(service)
                 await service.start()
+                started.append(service)
             app = self._gateway(cloud)
             for service in cloud.services:
                 await service.recover()
             await self._serve_http(app, cloud, listener, ready)
         finally:
             for service in reversed(started):
-                await service.stop()
+                await _stop(service)
 
     def _gateway(self, cloud: Cloud) -> App:
         s3 = next(service for service in cloud.services if isinstance(service, S3))
@@ -116,7 +116,7 @@ class Cloudlet:
         """Ends what is under way: functions that run may call Cloudlet until they are done."""
         idle = asyncio.Event()
         app.drain(idle.set)
-        ends = asyncio.gather(idle.wait(), *(service.drain() for service in cloud.services))
+        ends = asyncio.gather(idle.wait(), *(_drain(service) for service in cloud.services))
         hurry = asyncio.create_task(self._hurry.wait())
         await asyncio.wait((ends, hurry), timeout=_DRAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if not ends.done():
@@ -183,6 +183,20 @@ def _bind(settings: Settings) -> socket.socket:
         raise
     listener.listen(1024)
     return listener
+
+
+async def _drain(service: Service) -> None:
+    try:
+        await service.drain()
+    except Exception:  # noqa: BLE001 - a boundary: the others end in order all the same
+        _log.exception("a service did not end its work in order", extra={"apis": service.apis})
+
+
+async def _stop(service: Service) -> None:
+    try:
+        await service.stop()
+    except Exception:  # noqa: BLE001 - a boundary: nothing of the others may be left running
+        _log.exception("a service did not stop in order", extra={"apis": service.apis})
 
 
 def _add_services(cloud: Cloud) -> None:
