@@ -142,7 +142,8 @@ async def test_a_users_session_may_do_what_the_user_may(access: Any, policy: Any
 
 
 async def test_session_tags_can_be_referred_to(access: Any, policy: Any) -> None:
-    await role(access, policy.trust({"Service": "lambda.amazonaws.com"}))
+    actions = ["sts:AssumeRole", "sts:TagSession"]
+    await role(access, policy.trust({"Service": "lambda.amazonaws.com"}, Action=actions))
     statement = {
         "Effect": "Allow",
         "Action": "iam:*",
@@ -155,6 +156,22 @@ async def test_session_tags_can_be_referred_to(access: Any, policy: Any) -> None
     red = principal_of(access, await assume(access, Tags=[{"Key": "team", "Value": "red"}]))
     await access.call("ListUsers", as_=blue)
     assert (await access.refusal("ListUsers", as_=red)).code == "AccessDenied"
+
+
+async def test_who_may_assume_a_role_may_not_choose_its_tags_by_that(access: Any, policy: Any) -> None:
+    await role(access, policy.trust({"Service": "lambda.amazonaws.com"}))
+    refused = await assume_refused(access, Tags=[{"Key": "team", "Value": "blue"}])
+    assert (refused.code, "sts:TagSession" in refused.message) == ("AccessDenied", True)
+    refused = await assume_refused(access, SourceIdentity="somebody")
+    assert (refused.code, "sts:SetSourceIdentity" in refused.message) == ("AccessDenied", True)
+
+
+async def test_a_trust_policy_can_name_the_tags_that_it_allows(access: Any, policy: Any) -> None:
+    own = {"StringEqualsIfExists": {"aws:RequestTag/team": "blue"}}
+    actions = ["sts:AssumeRole", "sts:TagSession"]
+    await role(access, policy.trust({"Service": "lambda.amazonaws.com"}, Action=actions, Condition=own))
+    await assume(access, Tags=[{"Key": "team", "Value": "blue"}])
+    assert (await assume_refused(access, Tags=[{"Key": "team", "Value": "red"}])).code == "AccessDenied"
 
 
 async def test_the_account_of_a_key(access: Any, policy: Any) -> None:

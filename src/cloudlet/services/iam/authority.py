@@ -16,6 +16,8 @@ from cloudlet.store import Reader
 
 # Everybody may ask who they are, and for a session of their own.
 _FREE = frozenset({"GetCallerIdentity", "GetSessionToken"})
+# What a role's trust policy decides.
+DECIDED_BY_TRUST = frozenset({"AssumeRole", "TagSession", "SetSourceIdentity"})
 _TYPES = {"root": "Account", "user": "User", "role": "AssumedRole", "service": "Service", "anonymous": "Anonymous"}
 
 
@@ -50,7 +52,7 @@ class Authority:
     def decide(self, call: Call, action: str, resource: str | None, resource_policy: dict[str, Any] | None) -> Decision:
         standing = self._standing(call.principal)
         request = Request(call.principal, action, resource, call.account, Keys(call, standing))
-        is_trust = action == "sts:AssumeRole"
+        is_trust = call.api == "sts" and call.operation in DECIDED_BY_TRUST
         policy = parse_policy(resource_policy, "trust" if is_trust else "resource") if resource_policy else None
         return decide(request, _policies(call.principal, standing), policy, resource_policy_decides=is_trust)
 

@@ -1,6 +1,7 @@
 """IAM and STS: their data, their operations, and what the gateway and `Cloud.call` ask of them."""
 
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from cloudlet.core.rootkeys import root_key
 from cloudlet.services.iam import accounts, entities
 from cloudlet.services.iam.access_keys import AccessKeys
 from cloudlet.services.iam.attachments import Attachments
-from cloudlet.services.iam.authority import Authority
+from cloudlet.services.iam.authority import DECIDED_BY_TRUST, Authority
 from cloudlet.services.iam.credentials import Credentials
 from cloudlet.services.iam.groups import Groups
 from cloudlet.services.iam.inline_policies import InlinePolicies
@@ -73,15 +74,31 @@ class IAM(
         return resource_of(self.store.reader, call, params)
 
     def resource_policy(self, call: Call, params: dict[str, Any]) -> dict[str, Any] | None:
-        """A role's trust policy, which decides who assumes it."""
-        if call.operation != "AssumeRole":
+        """A role's trust policy, which decides who assumes it, and with what."""
+        if call.operation not in DECIDED_BY_TRUST:
             return None
         role = entities.by_arn(self.store.reader, params["RoleArn"])
         return orjson.loads(role.trust) if role is not None else None
 
+    def counts_as(self, call: Call, params: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+        """Tags of a session open what is reserved for them: whoever may assume a role may not choose them by that."""
+        yield call.operation, params
+        if call.operation == "AssumeRole":
+            if params.get("Tags"):
+                yield "TagSession", params
+            if "SourceIdentity" in params:
+                yield "SetSourceIdentity", params
+
     def condition_keys(self, call: Call, params: dict[str, Any]) -> dict[str, str]:
-        names = {"ExternalId": "sts:ExternalId", "RoleSessionName": "sts:RoleSessionName"}
-        return {key: params[name] for name, key in names.items() if name in params}
+        names = {
+            "ExternalId": "sts:ExternalId",
+            "RoleSessionName": "sts:RoleSessionName",
+            "SourceIdentity": "sts:SourceIdentity",
+        }
+        keys = {key: params[name] for name, key in names.items() if name in params}
+        if call.api == "sts":
+            keys.update({f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in params.get("Tags", ())})
+        return keys
 
     def serves_http(self, request: HttpRequest) -> bool:
         return request.path == accounts.PATH
