@@ -165,41 +165,52 @@ def _unzipped_size(content: bytes) -> int:
 
 
 def _unpack(content: bytes, folder: Path) -> None:
-    """Links come last, so that nothing is written through them to a place outside."""
-    links: list[tuple[Path, str]] = []
+    """Nothing is written through a link, neither of this package nor of a layer that was unpacked before."""
+    links: list[tuple[PurePosixPath, str]] = []
     left = LARGEST_UNZIPPED
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for entry in archive.infolist():
-                target = _target(folder, entry.filename)
+                path = _path(entry.filename)
                 if stat.S_ISLNK(entry.external_attr >> 16):
-                    links.append((target, archive.read(entry).decode()))
+                    links.append((path, archive.read(entry).decode()))
                 elif entry.is_dir():
-                    target.mkdir(parents=True, exist_ok=True)
+                    _make_folder(folder, path)
                 else:
-                    left -= _extract(archive, entry, target, left)
+                    left -= _extract(archive, entry, _free_place(folder, path), left)
+        for path, destination in links:
+            _free_place(folder, path).symlink_to(destination)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, UnicodeDecodeError, OSError, ValueError):
         raise _bad_zip() from None
     for parent, _, _ in os.walk(folder):
         os.chmod(parent, 0o755)  # whatever the server's umask is
-    for target, destination in links:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        target.symlink_to(destination)
 
 
-def _target(folder: Path, name: str) -> Path:
+def _path(name: str) -> PurePosixPath:
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts:
         raise _bad_zip()
-    return folder / path
+    return path
+
+
+def _make_folder(folder: Path, path: PurePosixPath) -> Path:
+    """A link on the way gives place to a folder: it may lead anywhere."""
+    for part in path.parts:
+        folder /= part
+        if folder.is_symlink():
+            folder.unlink()
+        folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _free_place(folder: Path, path: PurePosixPath) -> Path:
+    target = _make_folder(folder, path.parent) / path.name
+    target.unlink(missing_ok=True)
+    return target
 
 
 def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, limit: int) -> int:
     """Everybody may read it, whatever the archive says: functions run as users of their own."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.is_symlink() or target.exists():
-        target.unlink()
     size = 0
     with archive.open(entry) as source, open(target, "xb") as file:
         while chunk := source.read(_CHUNK):
