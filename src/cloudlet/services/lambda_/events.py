@@ -124,7 +124,7 @@ class Events:
             if target is not None:
                 self._owe(function, target, record)(tx)
             if letters:
-                message = orjson.loads(outcome.payload).get("errorMessage", "") if outcome is not None else condition
+                message = _error_message(outcome) if outcome is not None else condition
                 letter = {"request_id": event["request_id"], "message": message, "body": event["payload"]}
                 self._put(tx, function, letters, "dead letter", letter)
 
@@ -205,6 +205,13 @@ def _parsed(payload: str | bytes) -> Any:
         return orjson.loads(payload)
     except orjson.JSONDecodeError:
         return payload if isinstance(payload, str) else payload.decode(errors="replace")
+
+
+def _error_message(outcome: Outcome) -> str:
+    """What the function's error says; a runtime may post whatever it likes as one."""
+    error = _parsed(outcome.payload)
+    message = error.get("errorMessage") if isinstance(error, dict) else None
+    return message if isinstance(message, str) else ""
 
 
 def _letter_attributes(letter: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,11 @@ _LONGEST_PAUSE = 60.0
 LARGEST_BATCH = 6 * 1024 * 1024
 
 
+def back_off(failures: int, first: float) -> float:
+    """Seconds to wait after so many failures in a row; `first` after one."""
+    return min(first * 2.0 ** min(max(failures - 1, 0), 16), _LONGEST_PAUSE)
+
+
 class Surroundings:
     """What a poller works with."""
 
@@ -80,8 +85,10 @@ class Poller:
 
     async def _retry(self, work: Callable[[], Awaitable[None]]) -> None:
         """Does the work, again after an error, until it ends or the poller is stopped."""
+        loop = asyncio.get_running_loop()
         failures = 0
         while not self._stopping.is_set():
+            began = loop.time()
             try:
                 return await work()
             except AwsError as error:
@@ -90,8 +97,9 @@ class Poller:
             except Exception:  # noqa: BLE001 - the boundary of a background task: logged, and tried again
                 self.result = "PROBLEM: internal Lambda error."
                 _log.exception("an event source cannot be read", extra={"source": self._source})
-            await self._pause(min(2.0**failures, _LONGEST_PAUSE))
-            failures += 1
+            # What went well for a while has not been failing until now.
+            failures = 0 if loop.time() - began > _LONGEST_PAUSE else failures + 1
+            await self._pause(back_off(failures, 1.0))
         return None
 
     async def _pause(self, seconds: float) -> None:

@@ -42,7 +42,7 @@ class Pollers:
 
     async def _replace(self, before: asyncio.Task[None] | None, uuid: str, mapping: Mapping[str, Any] | None) -> None:
         if before is not None:
-            await before
+            await asyncio.wait((before,))
         old = self._pollers.pop(uuid, None)
         if old is not None:
             await old.stop()

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ import orjson
 
 from cloudlet.core.errors import AwsError
 from cloudlet.services.lambda_.poller import LARGEST_BATCH, Poller, Surroundings
+
+_log = logging.getLogger(__name__)
 
 _PER_CALL = 10
 _LONG_POLL = 20
@@ -96,6 +99,9 @@ class QueuePoller(Poller):
             await self._delete(done)
         except AwsError as error:
             self.result = f"PROBLEM: {error.message}"
+        except Exception:  # noqa: BLE001 - the boundary of a background task: logged, and the messages come again
+            self.result = "PROBLEM: internal Lambda error."
+            _log.exception("a batch of messages was not processed", extra={"source": self._source})
         finally:
             self._room.release()
 

@@ -64,6 +64,9 @@ class Lambda(
         self.store.close()
 
     def resource(self, call: Call, params: Params) -> str | None:
+        mapping = params.get("UUID")
+        if mapping is not None:
+            return f"arn:aws:lambda:{call.region}:{call.account}:event-source-mapping:{mapping}"
         name = params.get("FunctionName")
         if name is not None:
             return parse_reference(call, name, params.get("Qualifier")).arn

@@ -11,12 +11,12 @@ import orjson
 from cloudlet.core.errors import AwsError
 from cloudlet.core.signals import Listener
 from cloudlet.services.lambda_.events import iso_time
-from cloudlet.services.lambda_.poller import LARGEST_BATCH, Attempt, Poller, Surroundings
+from cloudlet.services.lambda_.poller import LARGEST_BATCH, Attempt, Poller, Surroundings, back_off
 from cloudlet.store import Transaction
 
 _API = "dynamodbstreams"
 _PER_CALL = 1000
-_LONGEST_PAUSE = 60.0
+_FIRST_PAUSE = 0.25
 # A shard that ends without a record does not signal it.
 _LONGEST_WAIT = 60.0
 
@@ -176,7 +176,7 @@ class StreamPoller(Poller):
             except AwsError as error:
                 self.result = f"PROBLEM: {error.message}"
                 retries += 1
-                await self._pause(_back_off(retries))
+                await self._pause(back_off(retries, _FIRST_PAUSE))
                 continue
             remaining = _remaining(batch, attempt)
             if not remaining:
@@ -193,7 +193,7 @@ class StreamPoller(Poller):
                 await self._give_up(shard, batch, "RetryAttemptsExhausted", retries + 1, attempt)
                 break
             retries += 1
-            await self._pause(_back_off(retries))
+            await self._pause(back_off(retries, _FIRST_PAUSE))
         return True
 
     async def _drop_too_old(self, shard: str, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -307,7 +307,3 @@ def _spread(records: list[dict[str, Any]], lanes: int) -> Iterable[list[dict[str
         keys = orjson.dumps(record["dynamodb"].get("Keys"), option=orjson.OPT_SORT_KEYS)
         spread[int.from_bytes(hashlib.blake2b(keys, digest_size=4).digest()) % lanes].append(record)
     return spread
-
-
-def _back_off(retries: int) -> float:
-    return min(0.25 * 2.0 ** (retries - 1), _LONGEST_PAUSE)
