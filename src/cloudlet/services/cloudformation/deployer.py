@@ -31,6 +31,8 @@ from cloudlet.store.database import Transaction
 
 _log = logging.getLogger(__name__)
 _GONE = ("DELETE_COMPLETE", "DELETE_SKIPPED")
+# While the database takes no writes.
+_TROUBLE_SECONDS = 10.0
 
 # Where a phase leads that meets a defect of ours: a stack never stays under way.
 _AFTER_DEFECT = {
@@ -93,7 +95,11 @@ class Deployer:
                 phase = self._phases.get(stack.status) if stack is not None else None
                 if stack is None or phase is None:
                     return
-                await self._attempt(stack, phase)
+                try:
+                    await self._attempt(stack, phase)
+                except Exception:  # noqa: BLE001 - a boundary: what became of it could not be written; it goes on later
+                    _log.exception("a stack's operation could not be ended", extra={"stack": stack.id})
+                    await asyncio.sleep(_TROUBLE_SECONDS)
         finally:
             self._tasks.pop(stack_id, None)
 

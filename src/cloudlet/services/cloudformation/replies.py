@@ -72,14 +72,16 @@ class Replies:
         token = request.path.removeprefix(PATH)
         if request.method != "PUT":
             return HttpResponse(405)
-        if (request.body.length or 0) > _LARGEST:
+        if request.body.length is None:
+            return HttpResponse(411)
+        if request.body.length > _LARGEST:
             return HttpResponse(413)
         content = await request.body.read()
         try:
             body = orjson.loads(content)
         except orjson.JSONDecodeError:
             return HttpResponse(400)
-        if len(content) > _LARGEST or not isinstance(body, dict):
+        if not isinstance(body, dict):
             return HttpResponse(400)
         text = orjson.dumps(cast("dict[str, Any]", body))
 

@@ -25,6 +25,7 @@ _AT_ONCE = 200
 _OLDEST_EXPIRY = 5 * 365 * 86400
 _EXPIRED = Origin(0.0, {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"})
 _LONGEST_SLEEP = 3600.0
+_AFTER_TROUBLE = 60.0
 
 
 class Background:
@@ -86,7 +87,7 @@ class Background:
     async def _repeat(self, work: Callable[[], Awaitable[float | None]], wake: asyncio.Event) -> None:
         while True:
             wake.clear()
-            pause: float | None = _LONGEST_SLEEP
+            pause: float | None = _AFTER_TROUBLE
             try:
                 pause = await work()
             except Exception:  # noqa: BLE001 - a boundary: logged, and tried again later
