@@ -19,6 +19,7 @@ from cloudlet.core.data_folder import DataFolder
 from cloudlet.core.service import Cloud, Service
 from cloudlet.core.settings import Settings
 from cloudlet.gateway.app import App
+from cloudlet.gateway.connection import HttpConnection
 from cloudlet.gateway.routing import Router
 from cloudlet.services.apigatewayv2 import ApiGatewayV2
 from cloudlet.services.cloudformation import CloudFormation
@@ -151,7 +152,7 @@ class _HttpServer(uvicorn.Server):
     def __init__(self, app: App, serving: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,  # type: ignore[arg-type] - our messages are plain dicts
-            http="httptools",
+            http=HttpConnection,
             ws="none",
             lifespan="off",
             log_config=None,
