@@ -5,22 +5,11 @@ from collections.abc import Callable
 
 from cloudlet.core import wildcards
 from cloudlet.services.logs.faults import invalid_parameter
+from cloudlet.services.logs.regular_expression import regular_expression
 
 Compare = Callable[[str], bool]
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-# What CloudWatch Logs allows in regular expressions; no groups among it.
-_REGULAR = re.compile(r"(?:[A-Za-z0-9_#=@/;,\-: ^$?\[\]{}|*+.]|\\.)+", re.ASCII)
-
-
-def regular_expression(text: str) -> re.Pattern[str]:
-    """Raises InvalidParameterException for what CloudWatch Logs does not support."""
-    if _REGULAR.fullmatch(text) is None:
-        raise invalid_parameter("Invalid filter pattern")
-    try:
-        return re.compile(text, re.ASCII)
-    except re.error:
-        raise invalid_parameter("Invalid filter pattern") from None
 
 
 def number(text: str) -> float | None:
@@ -54,8 +43,7 @@ _ORDER: dict[str, Callable[[float, float], bool]] = {
 
 def _equals(operand: str) -> Compare:
     if len(operand) > 1 and operand[0] == operand[-1] == "%":
-        search = regular_expression(operand[1:-1]).search
-        return lambda value: search(value) is not None
+        return regular_expression(operand[1:-1])
     quoted = len(operand) > 1 and operand[0] == operand[-1] == '"'
     text = re.sub(r"\\(.)", r"\1", operand[1:-1]) if quoted else operand
     if "*" in text:

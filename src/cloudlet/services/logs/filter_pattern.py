@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from cloudlet.services.logs.comparisons import comparison, regular_expression
+from cloudlet.services.logs.comparisons import comparison
 from cloudlet.services.logs.faults import invalid_parameter
 from cloudlet.services.logs.json_pattern import json_pattern
+from cloudlet.services.logs.regular_expression import regular_expression
 
 Matches = Callable[[str], bool]
 
@@ -55,8 +56,7 @@ def _terms(text: str) -> Matches:
 
 def _term(quoted: str | None, expression: str | None, word: str | None) -> Matches:
     if expression is not None:
-        search = regular_expression(expression).search
-        return lambda message: search(message) is not None
+        return regular_expression(expression)
     if word is not None and _WORD.fullmatch(word) is None:
         raise invalid_parameter(f"Invalid character(s) in term '{word}'")
     term = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else str(word)
