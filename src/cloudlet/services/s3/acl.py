@@ -121,16 +121,25 @@ def without_public(grants: Sequence[Grant]) -> list[Grant]:
     return [grant for grant in grants if grant.get("uri") not in (ALL_USERS, AUTHENTICATED_USERS)]
 
 
-def allows(grants: Sequence[Grant], principal: Principal, operation: str, *, on_object: bool) -> bool:
-    """Whether one of the grants lets the principal do what the operation does."""
+def named_by(
+    grants: Sequence[Grant], principal: Principal, operation: str, *, on_object: bool
+) -> str | dict[str, str] | None:
+    """The principal as a policy's statement would name it that says what the grants allow; None if they do not.
+
+    A grant to an account hands the decision to it: its users need a policy of their own.
+    """
     actions = _OBJECT_ACTIONS if on_object else _BUCKET_ACTIONS
     needed = {permission for permission, operations in actions.items() if operation in operations}
     if not needed:
-        return False
-    return any(
-        (grant["permission"] in needed or grant["permission"] == "FULL_CONTROL") and _names(grant, principal)
+        return None
+    naming = [
+        grant
         for grant in grants
-    )
+        if (grant["permission"] in needed or grant["permission"] == "FULL_CONTROL") and _names(grant, principal)
+    ]
+    if not naming:
+        return None
+    return "*" if any("uri" in grant for grant in naming) else {"AWS": principal.account}
 
 
 def _names(grant: Grant, principal: Principal) -> bool:

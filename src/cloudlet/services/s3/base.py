@@ -114,8 +114,9 @@ class S3Base(Service):
         if policy is not None and bucket.blocks("RestrictPublicBuckets") and public_access.is_public(policy):
             outside = call.principal.kind != "service" and call.principal.account != bucket.account
             policy = None if outside else policy
-        if bucket.acls_enabled and self._acl_allows(call, bucket, params):
-            statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}
+        named = self._named_by_acl(call, bucket, params) if bucket.acls_enabled else None
+        if named is not None:
+            statement = {"Effect": "Allow", "Principal": named, "Action": "s3:*", "Resource": "*"}
             stated = policy["Statement"] if policy is not None else []
             others = stated if isinstance(stated, list) else [stated]
             return {"Version": "2012-10-17", "Statement": [*others, statement]}
@@ -168,19 +169,22 @@ class S3Base(Service):
 
     def bucket_acl_allows(self, call: Call, bucket: Bucket) -> bool:
         """Whether the bucket's ACL lets the caller do what the call does."""
+        return self._named_by_bucket_acl(call, bucket) is not None
+
+    def _named_by_bucket_acl(self, call: Call, bucket: Bucket) -> str | dict[str, str] | None:
         grants = bucket.settings.get("acl") or [acl.owner_grant(bucket.account)]
-        return self._granted(grants, call, bucket, on_object=False)
+        return self._named(grants, call, bucket, on_object=False)
 
-    def _acl_allows(self, call: Call, bucket: Bucket, params: Mapping[str, Any]) -> bool:
-        if self.bucket_acl_allows(call, bucket):
-            return True
-        if "Key" not in params:
-            return False
-        found = self._object_of(bucket, params)
+    def _named_by_acl(self, call: Call, bucket: Bucket, params: Mapping[str, Any]) -> str | dict[str, str] | None:
+        named = self._named_by_bucket_acl(call, bucket)
+        found = self._object_of(bucket, params) if named != "*" and "Key" in params else None
         if found is None:
-            return False
-        return self._granted(found.stored_grants() or [acl.owner_grant(found.owner)], call, bucket, on_object=True)
+            return named
+        grants = found.stored_grants() or [acl.owner_grant(found.owner)]
+        return self._named(grants, call, bucket, on_object=True) or named
 
-    def _granted(self, grants: list[acl.Grant], call: Call, bucket: Bucket, *, on_object: bool) -> bool:
+    def _named(
+        self, grants: list[acl.Grant], call: Call, bucket: Bucket, *, on_object: bool
+    ) -> str | dict[str, str] | None:
         counted = acl.without_public(grants) if bucket.blocks("IgnorePublicAcls") else grants
-        return acl.allows(counted, call.principal, call.operation, on_object=on_object)
+        return acl.named_by(counted, call.principal, call.operation, on_object=on_object)
