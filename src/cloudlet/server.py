@@ -7,6 +7,7 @@ import logging
 import shutil
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -33,6 +34,8 @@ from cloudlet.services.sqs import SQS
 
 _log = logging.getLogger(__name__)
 
+# A thread that comes back from an fsync gets the interpreter lock after so long, not after Python's 5 ms.
+_SWITCH_SECONDS = 0.0005
 # What is under way may take this long to end before it is cut off; most functions end far sooner.
 _DRAIN_SECONDS = 30.0
 
@@ -55,6 +58,7 @@ def run(settings: Settings, ready: Callable[[str], None]) -> None:
 
     Raises DataFolderInUse, OSError (the port is taken) or NewerSchemaError before anything is touched.
     """
+    sys.setswitchinterval(_SWITCH_SECONDS)
     listener = _bind(settings)
     settings.port = listener.getsockname()[1]
     with listener:

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import apsw
@@ -165,3 +166,47 @@ async def test_a_newer_file_is_refused(tmp_path: Path, schema: Path) -> None:
     Store(tmp_path / "a.db", newer).close()
     with pytest.raises(NewerSchemaError, match="version 7"):
         Store(tmp_path / "a.db", schema)
+
+
+async def test_long_writes_take_their_turn(tmp_path: Path, schema: Path) -> None:
+    store = Store(tmp_path / "a.db", schema)
+    threads: list[str] = []
+
+    def note(tx: Transaction, key: str) -> None:
+        put(tx, key, key)
+        threads.append(threading.current_thread().name)
+
+    await asyncio.gather(
+        store.write(lambda tx: note(tx, "1")),
+        store.write(lambda tx: note(tx, "2"), long=True),
+        store.write(lambda tx: note(tx, "3")),
+    )
+    assert [row[0] for row in store.reader.rows("SELECT key FROM item ORDER BY rowid")] == ["1", "2", "3"]
+    assert threads == ["MainThread", "a-writer", "MainThread"]
+    store.close()
+
+
+async def test_a_long_write_that_fails_changes_nothing(tmp_path: Path, schema: Path) -> None:
+    store = Store(tmp_path / "a.db", schema)
+
+    def fails(tx: Transaction) -> None:
+        put(tx, "lost", "x")
+        raise ValueError("refused")
+
+    with pytest.raises(ValueError, match="refused"):
+        await store.write(fails, long=True)
+    assert store.reader.one("SELECT count(*) FROM item") == (0,)
+    store.close()
+
+
+async def test_closing_finishes_what_waits(tmp_path: Path, schema: Path) -> None:
+    store = Store(tmp_path / "a.db", schema)
+    waiting = [
+        asyncio.ensure_future(store.write(lambda tx, n=n: put(tx, str(n), "x"), long=n % 3 == 0)) for n in range(9)
+    ]
+    await asyncio.sleep(0)
+    store.close()
+    assert await asyncio.gather(*waiting) == [None] * 9
+    with pytest.raises(RuntimeError, match="closed"):
+        await store.write(lambda tx: put(tx, "late", "x"))
+    assert len(list(apsw.Connection(str(tmp_path / "a.db")).execute("SELECT * FROM item"))) == 9

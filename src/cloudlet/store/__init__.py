@@ -1,9 +1,10 @@
 """Durable data: SQLite files with group commit, the outbox, files for large bodies."""
 
 from cloudlet.store.blobs import BlobFiles, BlobWriter
-from cloudlet.store.database import Reader, Store, Transaction
+from cloudlet.store.database import Store
 from cloudlet.store.migration import NewerSchemaError
 from cloudlet.store.outbox import Completion, Delivery, Outbox, Retry
+from cloudlet.store.transaction import Reader, Transaction
 
 __all__ = [
     "BlobFiles",

@@ -16,7 +16,8 @@ import apsw
 import orjson
 
 from cloudlet.core.clock import Clock
-from cloudlet.store.database import Store, Transaction
+from cloudlet.store.database import Store
+from cloudlet.store.transaction import Transaction
 
 _log = logging.getLogger(__name__)
 _LONGEST_PAUSE = 300.0

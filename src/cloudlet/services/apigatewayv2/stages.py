@@ -19,7 +19,7 @@ from cloudlet.services.apigatewayv2.base import (
     without,
 )
 from cloudlet.store import Reader, Transaction
-from cloudlet.store.database import Row
+from cloudlet.store.transaction import Row
 
 if TYPE_CHECKING:
     from types_boto3_apigatewayv2 import type_defs as t

@@ -17,7 +17,7 @@ from cloudlet.services.cloudformation.pages import page
 from cloudlet.services.cloudformation.records import Deployment, Stack, find_stack, stack_by_id
 from cloudlet.services.cloudformation.template import parse, read, validation_error
 from cloudlet.store import Transaction
-from cloudlet.store.database import Row
+from cloudlet.store.transaction import Row
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import type_defs as t

@@ -27,7 +27,7 @@ from cloudlet.services.cloudformation.replies import Replies
 from cloudlet.services.cloudformation.steps import Steps
 from cloudlet.services.cloudformation.walk import Outcome, Walk
 from cloudlet.store import Store
-from cloudlet.store.database import Transaction
+from cloudlet.store.transaction import Transaction
 
 _log = logging.getLogger(__name__)
 _GONE = ("DELETE_COMPLETE", "DELETE_SKIPPED")

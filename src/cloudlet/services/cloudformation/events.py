@@ -7,7 +7,7 @@ import orjson
 
 from cloudlet.services.cloudformation.parameters import HIDDEN
 from cloudlet.services.cloudformation.records import Resource, Stack
-from cloudlet.store.database import Reader, Transaction
+from cloudlet.store.transaction import Reader, Transaction
 
 STACK_TYPE = "AWS::CloudFormation::Stack"
 

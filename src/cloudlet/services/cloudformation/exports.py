@@ -5,7 +5,7 @@ from typing import Any
 
 from cloudlet.services.cloudformation.records import Stack
 from cloudlet.services.cloudformation.template import validation_error
-from cloudlet.store.database import Reader, Transaction
+from cloudlet.store.transaction import Reader, Transaction
 
 
 def value(reader: Reader, account: str, region: str, name: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from cloudlet.core.context import Principal
-from cloudlet.store.database import Reader, Row, Transaction
+from cloudlet.store.transaction import Reader, Row, Transaction
 
 
 @dataclass(frozen=True, slots=True)

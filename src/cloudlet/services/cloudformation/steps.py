@@ -25,7 +25,7 @@ from cloudlet.services.cloudformation.resources import Context, ResourceType, re
 from cloudlet.services.cloudformation.resources.resource_type import changed, is_missing
 from cloudlet.services.cloudformation.template import read
 from cloudlet.store import Store
-from cloudlet.store.database import Transaction
+from cloudlet.store.transaction import Transaction
 
 _log = logging.getLogger(__name__)
 _INITIATED = "Resource creation Initiated"

@@ -60,7 +60,7 @@ class Background:
         for table in self._catalogue.all():
             if table.expiry is None:
                 continue
-            while await self._store.write(lambda tx, t=table: self._expire_some(tx, t)) == _AT_ONCE:
+            while await self._store.write(lambda tx, t=table: self._expire_some(tx, t), long=True) == _AT_ONCE:
                 pass
             due = self._next_expiry(table.expiry)
             if due is not None:
@@ -70,16 +70,16 @@ class Background:
     async def rebuild(self) -> None:
         """Fills new indexes and frees what deleted tables and indexes had."""
         for (index_id,) in self._store.reader.all("SELECT id FROM index_ WHERE backfilling = 1"):
-            while await self._store.write(lambda tx, i=index_id: self._backfill_some(tx, i)):
+            while await self._store.write(lambda tx, i=index_id: self._backfill_some(tx, i), long=True):
                 pass
         for kind, id_ in self._store.reader.all("SELECT kind, id FROM purge"):
-            while await self._store.write(lambda tx, k=kind, i=id_: _purge_some(tx, k, i)):
+            while await self._store.write(lambda tx, k=kind, i=id_: _purge_some(tx, k, i), long=True):
                 pass
 
     async def trim(self) -> float:
         """Removes stream records that are past their day; returns the seconds until the next ones are."""
         now = self._clock.now()
-        while await self._store.write(lambda tx: streams.trim(tx, now, _AT_ONCE)) == _AT_ONCE:
+        while await self._store.write(lambda tx: streams.trim(tx, now, _AT_ONCE), long=True) == _AT_ONCE:
             pass
         row = self._store.reader.one("SELECT created FROM stream_record ORDER BY sequence LIMIT 1")
         return _LONGEST_SLEEP if row is None else max(row[0] + streams.RETENTION - now, 1.0)

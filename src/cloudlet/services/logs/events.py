@@ -38,6 +38,10 @@ _LAST = 1 << 62
 Row = tuple[int, int, int, str]
 
 
+# More events than these take their time to write.
+_FEW = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """What is asked for of a stream: times in milliseconds, from `start` on, before `end`."""
@@ -67,7 +71,7 @@ class EventOperations(LogsBase):
                 tx.after_commit(lambda: self.cloud.signals.notify(topic))
             return last_id, rejected
 
-        last_id, rejected = await self.store.write(write)
+        last_id, rejected = await self.store.write(write, long=len(events) > _FEW)
         output: dict[str, Any] = {"nextSequenceToken": f"{last_id:056d}"}
         if rejected:
             output["rejectedLogEventsInfo"] = rejected

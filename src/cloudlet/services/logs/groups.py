@@ -67,7 +67,7 @@ class GroupOperations(LogsBase):
                 )
             tx.execute("DELETE FROM log_group WHERE id = ?", (group.id,))
 
-        await self.store.write(write)
+        await self.store.write(write, long=True)
 
     @operation("PutLogGroupDeletionProtection")
     async def put_log_group_deletion_protection(

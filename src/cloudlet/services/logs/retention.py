@@ -42,7 +42,9 @@ class Retention:
         for group, days in self._groups():
             oldest_kept = now - days * _DAY
             while self._oldest(group, before=oldest_kept) is not None:
-                deleted += await self._store.write(lambda tx, g=group, kept=oldest_kept: _delete(tx, g, kept))
+                deleted += await self._store.write(
+                    lambda tx, g=group, kept=oldest_kept: _delete(tx, g, kept), long=True
+                )
         return deleted
 
     async def _run(self) -> None:

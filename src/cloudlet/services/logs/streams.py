@@ -55,7 +55,7 @@ class StreamOperations(LogsBase):
             tx.execute("UPDATE log_group SET stored_bytes = max(0, stored_bytes - ?) WHERE id = ?", (size, group.id))
             tx.execute("DELETE FROM log_stream WHERE id = ?", (stream,))
 
-        await self.store.write(write)
+        await self.store.write(write, long=True)
 
     @operation("DescribeLogStreams")
     async def describe_log_streams(self, call: Call, params: "DescribeLogStreamsRequestTypeDef") -> dict[str, Any]:

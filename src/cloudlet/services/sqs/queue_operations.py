@@ -58,12 +58,12 @@ class QueueOperations(SqsBase):
             queues.delete_queue(tx, self.queues, queue.address)
             self.notify_after(tx, queue)
 
-        await self.store.write(delete)
+        await self.store.write(delete, long=True)
 
     @operation("PurgeQueue")
     async def purge_queue(self, call: Call, params: "t.PurgeQueueRequestTypeDef") -> None:
         queue = self.queue_of(call, params)
-        await self.store.write(lambda tx: receiving.purge(tx, queue))
+        await self.store.write(lambda tx: receiving.purge(tx, queue), long=True)
 
     @operation("GetQueueAttributes")
     async def get_queue_attributes(self, call: Call, params: "t.GetQueueAttributesRequestTypeDef") -> dict[str, Any]:

@@ -44,7 +44,9 @@ class Retention:
         for queue in self._queues.all():
             oldest_kept = now - queue.retention * 1000
             while self._has_expired(queue, oldest_kept):
-                deleted += await self._store.write(lambda tx, q=queue, kept=oldest_kept: _delete(tx, q, kept))
+                deleted += await self._store.write(
+                    lambda tx, q=queue, kept=oldest_kept: _delete(tx, q, kept), long=True
+                )
         forgotten = now - DEDUPLICATION_MILLISECONDS
         if self._store.reader.one("SELECT 1 FROM deduplication WHERE sent <= ? LIMIT 1", (forgotten,)) is not None:
             await self._store.write(lambda tx: tx.execute("DELETE FROM deduplication WHERE sent <= ?", (forgotten,)))
