@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import requests
 
 
 @pytest.fixture
@@ -118,3 +119,33 @@ def test_events_survive_kill_9(own_server: Any) -> None:
     messages = received(own_server, url, 21)
     keys = {record["s3"]["object"]["key"] for message in messages for record in message.get("Records", [])}
     assert keys == {f"k{number}" for number in range(20)}
+
+
+class Upload:
+    """A body in two pieces, with something that is done before the second is sent."""
+
+    def __init__(self, between: Any) -> None:
+        self._pieces = iter([b"a" * 200_000, b"b" * 200_000])
+        self._between = between
+
+    def __len__(self) -> int:
+        return 400_000
+
+    def read(self, _: int = -1) -> bytes:
+        piece = next(self._pieces, b"")
+        if piece.startswith(b"b"):
+            self._between()
+        return piece
+
+
+def test_an_upload_that_ends_after_the_configuration_is_told(
+    server: Any, s3: Any, bucket: str, queue: tuple[str, str]
+) -> None:
+    url, arn = queue
+    address = s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "slow"})
+    upload: Any = Upload(lambda: subscribe(s3, bucket, arn, ["s3:ObjectCreated:*"]))
+    assert requests.put(address, data=upload, timeout=20).status_code == 200
+    events = [
+        message["Records"][0]["s3"]["object"]["key"] for message in received(server, url, 2) if "Records" in message
+    ]
+    assert events == ["slow"]

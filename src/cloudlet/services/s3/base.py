@@ -109,18 +109,25 @@ class S3Base(Service):
         bucket = self.buckets.find(params.get("Bucket", ""))
         if bucket is None:
             return None
+        policy = self._policy_for(call, bucket)
+        named = self._named_by_acl(call, bucket, params) if bucket.acls_enabled else None
+        if named is None:
+            return policy
+        statement = {"Effect": "Allow", "Principal": named, "Action": "s3:*", "Resource": "*"}
+        if policy is None:
+            return {"Version": "2012-10-17", "Statement": [statement]}
+        return {**policy, "Statement": [*_statements(policy), statement]}
+
+    def _policy_for(self, call: Call, bucket: Bucket) -> dict[str, Any] | None:
+        """The bucket's policy; only what it denies, where a public one counts for the bucket's own account alone."""
         text = bucket.settings.get("policy")
         policy = policy_document(text) if text is not None else None
-        if policy is not None and bucket.blocks("RestrictPublicBuckets") and public_access.is_public(policy):
-            outside = call.principal.kind != "service" and call.principal.account != bucket.account
-            policy = None if outside else policy
-        named = self._named_by_acl(call, bucket, params) if bucket.acls_enabled else None
-        if named is not None:
-            statement = {"Effect": "Allow", "Principal": named, "Action": "s3:*", "Resource": "*"}
-            stated = policy["Statement"] if policy is not None else []
-            others = stated if isinstance(stated, list) else [stated]
-            return {"Version": "2012-10-17", "Statement": [*others, statement]}
-        return policy
+        if policy is None or not bucket.blocks("RestrictPublicBuckets") or not public_access.is_public(policy):
+            return policy
+        if call.principal.kind == "service" or call.principal.account == bucket.account:
+            return policy
+        denied = [statement for statement in _statements(policy) if statement["Effect"] == "Deny"]
+        return {**policy, "Statement": denied} if denied else None
 
     def condition_keys(self, call: Call, params: Mapping[str, Any]) -> dict[str, str]:
         bucket = self.buckets.find(params.get("Bucket", ""))
@@ -188,3 +195,8 @@ class S3Base(Service):
     ) -> str | dict[str, str] | None:
         counted = acl.without_public(grants) if bucket.blocks("IgnorePublicAcls") else grants
         return acl.named_by(counted, call.principal, call.operation, on_object=on_object)
+
+
+def _statements(policy: Mapping[str, Any]) -> list[dict[str, Any]]:
+    stated = policy["Statement"]
+    return stated if isinstance(stated, list) else [stated]

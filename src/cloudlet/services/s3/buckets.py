@@ -68,6 +68,11 @@ class Buckets:
             raise no_such_bucket(name)
         return bucket
 
+    def current(self, bucket: Bucket) -> Bucket:
+        """The bucket as it is now; as it was, if it is gone: no write to it will succeed."""
+        found = self._by_name.get(bucket.name)
+        return found if found is not None and found.id == bucket.id else bucket
+
     def all(self) -> Iterable[Bucket]:
         return self._by_name.values()
 

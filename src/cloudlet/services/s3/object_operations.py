@@ -142,6 +142,8 @@ class ObjectOperations(S3Base):
         """Puts the new version in place, with the event that follows. Its file is deleted if that fails."""
         if_match, if_none_match = params.get("IfMatch"), params.get("IfNoneMatch")
         new.modified = self.cloud.clock.now()
+        # Receiving the body may have taken long: what has been configured meanwhile counts.
+        bucket = self.buckets.current(bucket)
 
         def write(tx: Transaction) -> Written:
             current = live_object(tx, bucket, new.key)
