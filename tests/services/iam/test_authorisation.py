@@ -160,3 +160,35 @@ async def test_who_may_hand_a_role_to_a_service(access: Any, policy: Any) -> Non
     hand_over(Principal.root(FIRST_ACCOUNT))
     with pytest.raises(AwsError, match="Cross-account pass role is not allowed"):
         hand_over(Principal.root(THERE))
+
+
+async def test_conditions_on_what_is_attached_and_on_boundaries(access: Any, policy: Any) -> None:
+    """Those by which an administrator of users is kept from making himself more than that."""
+    ann = await access.user("ann")
+    boundary = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    everything = {"Effect": "Allow", "Action": "iam:*", "Resource": "*"}
+    not_admin = {
+        "Effect": "Deny",
+        "Action": "iam:AttachUserPolicy",
+        "Resource": "*",
+        "Condition": {"ArnEquals": {"iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"}},
+    }
+    bounded = {
+        "Effect": "Deny",
+        "Action": ["iam:CreateUser", "iam:PutUserPolicy"],
+        "Resource": "*",
+        "Condition": {"StringNotEquals": {"iam:PermissionsBoundary": boundary}},
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [everything, not_admin, bounded]})
+    await access.call("PutUserPolicy", UserName="ann", PolicyName="p", PolicyDocument=document)
+    await access.user("free")
+    for name, params in (
+        ("AttachUserPolicy", {"UserName": "ann", "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}),
+        ("CreateUser", {"UserName": "bob"}),
+        ("PutUserPolicy", {"UserName": "free", "PolicyName": "q", "PolicyDocument": policy.allow("s3:*")}),
+    ):
+        assert (await access.refusal(name, as_=ann, **params)).code == "AccessDenied"
+    await access.call("AttachUserPolicy", as_=ann, UserName="free", PolicyArn=boundary)
+    await access.call("CreateUser", as_=ann, UserName="bob", PermissionsBoundary=boundary)
+    own = {"UserName": "bob", "PolicyName": "q", "PolicyDocument": policy.allow("s3:*")}
+    await access.call("PutUserPolicy", as_=ann, **own)

@@ -1,4 +1,4 @@
-"""The ARN that a call of IAM or STS is about, as policies name it."""
+"""What a call of IAM or STS is about, as policies name it: the ARN, and the keys of their conditions."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -17,6 +17,14 @@ _NAMES: tuple[tuple[str, Literal["user", "group", "role"]], ...] = (
 _OWN = frozenset(
     {"GetUser", "CreateAccessKey", "DeleteAccessKey", "ListAccessKeys", "UpdateAccessKey", "GetAccessKeyLastUsed"}
 )
+# What conditions can say of a parameter.
+_KEYS = {
+    "ExternalId": "sts:ExternalId",
+    "RoleSessionName": "sts:RoleSessionName",
+    "SourceIdentity": "sts:SourceIdentity",
+    "PolicyArn": "iam:PolicyARN",
+    "PermissionsBoundary": "iam:PermissionsBoundary",
+}
 
 
 def resource_of(reader: Reader, call: Call, params: Mapping[str, Any]) -> str | None:
@@ -36,3 +44,17 @@ def resource_of(reader: Reader, call: Call, params: Mapping[str, Any]) -> str | 
     if call.operation in _OWN and call.principal.kind == "user":
         return call.principal.arn
     return None
+
+
+def condition_keys_of(reader: Reader, call: Call, params: Mapping[str, Any]) -> dict[str, str]:
+    """Of the parameters, and of the user or role that the call is about."""
+    keys = {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in params.get("Tags", ())}
+    for member, kind in _NAMES:
+        entity = entities.find(reader, call.account, kind, params[member]) if member in params else None
+        if entity is not None:
+            if entity.boundary is not None:
+                keys["iam:PermissionsBoundary"] = entity.boundary
+            for key, value in entities.tags_of(reader, entity.id).items():
+                keys[f"aws:ResourceTag/{key}"] = keys[f"iam:ResourceTag/{key}"] = value
+            break
+    return keys | {key: params[member] for member, key in _KEYS.items() if member in params}

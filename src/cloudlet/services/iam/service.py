@@ -20,7 +20,7 @@ from cloudlet.services.iam.groups import Groups
 from cloudlet.services.iam.inline_policies import InlinePolicies
 from cloudlet.services.iam.instance_profiles import InstanceProfiles
 from cloudlet.services.iam.managed_policies import ManagedPolicies
-from cloudlet.services.iam.resources import resource_of
+from cloudlet.services.iam.resources import condition_keys_of, resource_of
 from cloudlet.services.iam.roles import Roles
 from cloudlet.services.iam.sessions import Sessions
 from cloudlet.services.iam.sts import SecurityTokens
@@ -90,15 +90,7 @@ class IAM(
                 yield "SetSourceIdentity", params
 
     def condition_keys(self, call: Call, params: dict[str, Any]) -> dict[str, str]:
-        names = {
-            "ExternalId": "sts:ExternalId",
-            "RoleSessionName": "sts:RoleSessionName",
-            "SourceIdentity": "sts:SourceIdentity",
-        }
-        keys = {key: params[name] for name, key in names.items() if name in params}
-        if call.api == "sts":
-            keys.update({f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in params.get("Tags", ())})
-        return keys
+        return condition_keys_of(self.store.reader, call, params)
 
     def serves_http(self, request: HttpRequest) -> bool:
         return request.path == accounts.PATH
