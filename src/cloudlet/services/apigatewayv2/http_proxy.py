@@ -10,6 +10,8 @@ from cloudlet.core.http import HttpResponse
 from cloudlet.services.apigatewayv2.events import Incoming
 
 _log = logging.getLogger(__name__)
+_LARGEST = 10 * 1024 * 1024
+_CHUNK = 64 * 1024
 # What belongs to one connection and is not passed on.
 _CONNECTION = frozenset(
     (
@@ -52,12 +54,26 @@ async def forward(incoming: Incoming, integration: dict[str, Any], path: str, ti
             passed = [
                 (name.lower(), value) for name, value in response.headers.items() if name.lower() not in _CONNECTION
             ]
-            return HttpResponse(response.status, passed, await response.read())
+            content = await _content(response)
+            if content is None:
+                _log.warning("the integration's answer is too large", extra={"api": incoming.api_id, "url": url})
+                return _unavailable(500, "Internal Server Error")
+            return HttpResponse(response.status, passed, content)
     except TimeoutError:
         return _unavailable(503, "Service Unavailable")
     except (aiohttp.ClientError, ValueError) as error:
         _log.warning("the integration failed", extra={"api": incoming.api_id, "url": url, "error": str(error)})
         return _unavailable(500, "Internal Server Error")
+
+
+async def _content(response: aiohttp.ClientResponse) -> bytes | None:
+    """None if it is more than an API passes on."""
+    content = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        content += chunk
+        if len(content) > _LARGEST:
+            return None
+    return bytes(content)
 
 
 def _unavailable(status: int, text: str) -> HttpResponse:
