@@ -18,6 +18,8 @@ _log = logging.getLogger(__name__)
 # The limits of one PutLogEvents: events, and bytes with 26 for each event.
 _MOST_EVENTS = 10_000
 _MOST_BYTES = 1_048_576
+# What may wait in memory, in the same bytes.
+_MOST_WAITING = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,14 @@ class FunctionLogs:
         self._created: set[_Stream] = set()
         self._refused: set[str] = set()
         self._writer: asyncio.Task[None] | None = None
+        self._size = 0
 
     def write(self, key: FunctionKey, role: str, group: str, stream: str, events: list[LogEvent]) -> None:
-        """Takes the events over; they are written soon."""
+        """Takes the events over; they are written soon. What prints faster than that loses some of it."""
+        if self._size > _MOST_WAITING:
+            _log.warning("a function prints more than can be logged", extra={"log_group": group, "lost": len(events)})
+            return
+        self._size += sum(map(_length, events))
         self._waiting[_Stream(key, role, group, stream)] += events
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_all())
@@ -55,6 +62,7 @@ class FunctionLogs:
             while self._waiting:
                 stream, events = self._waiting.popitem()
                 await self._write_stream(stream, events)
+                self._size -= sum(map(_length, events))
         finally:
             self._writer = None
 
@@ -113,10 +121,14 @@ def _batches(events: list[LogEvent]) -> list[list[LogEvent]]:
     batches: list[list[LogEvent]] = [[]]
     size = 0
     for event in events:
-        length = len(event.message.encode()) + 26
+        length = _length(event)
         if len(batches[-1]) == _MOST_EVENTS or (batches[-1] and size + length > _MOST_BYTES):
             batches.append([])
             size = 0
         batches[-1].append(event)
         size += length
     return batches
+
+
+def _length(event: LogEvent) -> int:
+    return len(event.message.encode()) + 26
