@@ -36,6 +36,8 @@ _log = logging.getLogger(__name__)
 
 # A thread that comes back from an fsync gets the interpreter lock after so long, not after Python's 5 ms.
 _SWITCH_SECONDS = 0.0005
+# New objects after which the collector looks for cycles: requests leave none, so Python's 700 is mostly in vain.
+_COLLECT_AFTER = 20_000
 # What is under way may take this long to end before it is cut off; most functions end far sooner.
 _DRAIN_SECONDS = 30.0
 
@@ -105,6 +107,7 @@ class Cloudlet:
             # What was built until now stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()
+            gc.set_threshold(_COLLECT_AFTER)
             self._folder.announce(self._settings.endpoint_url, __version__)
             ready(self._settings.endpoint_url)
 

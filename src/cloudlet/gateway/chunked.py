@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cloudlet.core.errors import AwsError
 
@@ -14,8 +14,7 @@ _LONGEST_LINE = 16 * 1024
 _SMALLEST_CHUNK = 8 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Seed:
+class Seed(NamedTuple):
     """The signature of the headers, from which the chunks' signatures are chained."""
 
     key: bytes

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from botocore.model import OperationModel
@@ -29,8 +30,7 @@ class Route:
         return headers.issuperset(self.headers)
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     operation: str
     labels: dict[str, str]
 

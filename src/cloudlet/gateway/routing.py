@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
@@ -18,8 +19,7 @@ _S3_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3[.-].+")
 _REST_PATHS = (("/2015-03-31/", "lambda"), ("/2018-10-31/layers", "lambda"), ("/v2/apis", "apigatewayv2"))
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """Which API a request is for, and by which protocol; told by the headers alone."""
 
     api: str
@@ -27,8 +27,7 @@ class Target:
     operation: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Routed:
+class Routed(NamedTuple):
     """An operation, with the path's labels where the protocol has them."""
 
     api: str
@@ -72,7 +71,7 @@ class Router:
                 raise AwsError("MissingAction", "The request must contain the parameter Action.", status=400)
             return Routed(target.api, "query", action, {})
         path = self._path_style(request) if target.api == "s3" else request.path
-        query = dict(parse_qsl(request.query, keep_blank_values=True))
+        query = dict(parse_qsl(request.query, keep_blank_values=True)) if request.query else {}
         found = rest_routes(target.api).find(request.method, path, query, request.headers)
         if found is None:
             raise NotImplementedByCloudlet(f"{request.method} {request.path} of {target.api}")
@@ -82,12 +81,12 @@ class Router:
         found = self._targets.get(target)
         if found is None:
             prefix, _, name = target.rpartition(".")
-            for api in self._apis:
-                if api_model(api).metadata.get("targetPrefix") == prefix:
-                    found = self._targets[target] = api, name
-                    break
-            else:
+            api = next((api for api in self._apis if api_model(api).metadata.get("targetPrefix") == prefix), None)
+            if api is None:
                 raise NotImplementedByCloudlet(f"the operation {target}")
+            found = api, name
+            if name in api_model(api).operation_names:  # others are not remembered: there is no end to them
+                self._targets[target] = found
         return Target(found[0], "json", found[1])
 
     def _rpc_target(self, path: str) -> Target:
@@ -142,18 +141,25 @@ class Router:
         `bucket.s3.anything` and `bucket.localhost` say it by their form. Under any other name of this machine, the
         first label is a bucket if one of that name exists, or if the request makes no sense without one.
         """
-        host = request.host.rsplit(":", 1)[0].lower()
-        aws = _S3_HOST.fullmatch(host)
-        if aws is not None:
-            return aws["bucket"]
-        if host.endswith(".localhost"):
-            return host.removesuffix(".localhost") or None
-        label, dot, _ = host.partition(".")
-        if not dot or host.replace(".", "").isdigit():
-            return None
+        named, label = _bucket_in_name(request.host)
+        if label is None:
+            return named
         if self._is_bucket(label) or (request.path == "/" and request.method not in ("GET", "OPTIONS")):
             return label
         return None
+
+
+@lru_cache(maxsize=1024)
+def _bucket_in_name(host: str) -> tuple[str | None, str | None]:
+    """The bucket that a Host names by its form, or the first label, which may be one."""
+    host = host.rsplit(":", 1)[0].lower()
+    aws = _S3_HOST.fullmatch(host)
+    if aws is not None:
+        return aws["bucket"], None
+    if host.endswith(".localhost"):
+        return host.removesuffix(".localhost") or None, None
+    label, dot, _ = host.partition(".")
+    return (None, None) if not dot or host.replace(".", "").isdigit() else (None, label)
 
 
 def presumed_target(request: HttpRequest) -> Target:

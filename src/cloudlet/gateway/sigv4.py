@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from cloudlet.core.access import Credential, CredentialStore
@@ -30,8 +31,7 @@ NO_LABELS: Mapping[str, str] = {}
 _QUERY_MEMBERS = ("X-Amz-Credential", "X-Amz-Signature", "X-Amz-Date", "X-Amz-SignedHeaders")
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(NamedTuple):
     """A request whose sender is known. `body` is what was meant: without aws-chunked's framing, verified as it is
     read if it is a stream. An anonymous request (S3 alone knows them) has no credential and no region."""
 
@@ -57,8 +57,7 @@ class Scope:
         return f"{self.date}/{self.region}/{self.service}/{self.terminator}"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """What a request says about its signature. `expires` is given in presigned queries only."""
 
     scope: Scope
