@@ -6,44 +6,59 @@ from typing import Any, cast
 from cloudlet.services.cloudformation.template import validation_error
 
 _PREFIX = "Fn::ForEach::"
+_MOST_REPETITIONS = 5000
 
 
 def expand(node: Any, parameters: Mapping[str, str]) -> Any:
     """The node with every loop in it written out. `parameters` are the values that a collection may refer to."""
-    if isinstance(node, list):
-        return [expand(each, parameters) for each in cast("list[Any]", node)]
-    if not isinstance(node, dict):
-        return node
-    found: dict[str, Any] = {}
-    for key, value in cast("dict[str, Any]", node).items():
-        if key.startswith(_PREFIX):
-            for name, each in _repeated(key, value, parameters):
-                if name in found:
-                    raise validation_error(f"Template error: Fn::ForEach makes {name} more than once")
-                found[name] = each
-        else:
-            found[key] = expand(value, parameters)
-    return found
+    return _Loops(parameters).expand(node)
 
 
-def _repeated(key: str, loop: Any, parameters: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
-    parts = cast("list[Any]", loop if isinstance(loop, list) else [])
-    if len(parts) != 3 or not isinstance(parts[0], str) or not isinstance(parts[2], dict):
-        raise validation_error(f"Template error: {key} requires a list of an identifier, a collection and an object")
-    identifier, collection, body = parts
-    for value in _values(key, collection, parameters):
-        yield from expand(_put(body, identifier, value), parameters).items()
+class _Loops:
+    """Counts the repetitions: loops within loops can stand for more than any machine can hold."""
 
+    def __init__(self, parameters: Mapping[str, str]) -> None:
+        self._parameters = parameters
+        self._repetitions = 0
 
-def _values(key: str, collection: Any, parameters: Mapping[str, str]) -> list[str]:
-    if isinstance(collection, dict) and set(cast("dict[str, Any]", collection)) == {"Ref"}:
-        name = str(cast("dict[str, Any]", collection)["Ref"])
-        if name not in parameters:
-            raise validation_error(f"Template error: the collection of {key} does not refer to a parameter")
-        return [each.strip() for each in parameters[name].split(",")]
-    if not isinstance(collection, list):
-        raise validation_error(f"Template error: the collection of {key} is not a list")
-    return [str(each) for each in cast("list[Any]", collection)]
+    def expand(self, node: Any) -> Any:
+        if isinstance(node, list):
+            return [self.expand(each) for each in cast("list[Any]", node)]
+        if not isinstance(node, dict):
+            return node
+        found: dict[str, Any] = {}
+        for key, value in cast("dict[str, Any]", node).items():
+            if key.startswith(_PREFIX):
+                for name, each in self._repeated(key, value):
+                    if name in found:
+                        raise validation_error(f"Template error: Fn::ForEach makes {name} more than once")
+                    found[name] = each
+            else:
+                found[key] = self.expand(value)
+        return found
+
+    def _repeated(self, key: str, loop: Any) -> Iterator[tuple[str, Any]]:
+        parts = cast("list[Any]", loop if isinstance(loop, list) else [])
+        if len(parts) != 3 or not isinstance(parts[0], str) or not isinstance(parts[2], dict):
+            raise validation_error(
+                f"Template error: {key} requires a list of an identifier, a collection and an object"
+            )
+        identifier, collection, body = parts
+        for value in self._values(key, collection):
+            self._repetitions += 1
+            if self._repetitions > _MOST_REPETITIONS:
+                raise validation_error("Template error: the loops of Fn::ForEach make the template too large")
+            yield from self.expand(_put(body, identifier, value)).items()
+
+    def _values(self, key: str, collection: Any) -> list[str]:
+        if isinstance(collection, dict) and set(cast("dict[str, Any]", collection)) == {"Ref"}:
+            name = str(cast("dict[str, Any]", collection)["Ref"])
+            if name not in self._parameters:
+                raise validation_error(f"Template error: the collection of {key} does not refer to a parameter")
+            return [each.strip() for each in self._parameters[name].split(",")]
+        if not isinstance(collection, list):
+            raise validation_error(f"Template error: the collection of {key} is not a list")
+        return [str(each) for each in cast("list[Any]", collection)]
 
 
 def _put(node: Any, identifier: str, value: str) -> Any:

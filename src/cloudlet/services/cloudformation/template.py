@@ -114,7 +114,7 @@ _Loader.add_multi_constructor("!", _function)
 def parse(text: str) -> dict[str, Any]:
     """Reads a template's text. Raises ValidationError in CloudFormation's words."""
     try:
-        body = json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=_Loader)
+        body = json.loads(text) if text.lstrip().startswith("{") else _yaml(text)
     except json.JSONDecodeError:
         body = _flow_yaml(text)
     except yaml.YAMLError as error:
@@ -126,10 +126,17 @@ def parse(text: str) -> dict[str, Any]:
     return cast("dict[str, Any]", body)
 
 
+def _yaml(text: str) -> Any:
+    """Aliases are refused, as on AWS: with them a page of text can stand for more than any machine can hold."""
+    if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
+        raise validation_error("Template error: YAML aliases are not allowed in CloudFormation templates")
+    return yaml.load(text, Loader=_Loader)
+
+
 def _flow_yaml(text: str) -> Any:
     """What begins with a brace and is not JSON may still be YAML in flow style."""
     try:
-        return yaml.load(text, Loader=_Loader)
+        return _yaml(text)
     except yaml.YAMLError:
         raise validation_error("Template format error: JSON not well-formed.") from None
 
