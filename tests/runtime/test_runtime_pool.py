@@ -38,13 +38,20 @@ def host() -> Host:
     return Host()
 
 
-@pytest_asyncio.fixture
-async def runtime(host: Host) -> AsyncIterator[Runtime]:
-    started = Runtime(host, SystemClock(), idle=0.2)
+@pytest_asyncio.fixture(params=["forked", "executed"])
+async def runtime(host: Host, request: pytest.FixtureRequest) -> AsyncIterator[Runtime]:
+    started = Runtime(host, SystemClock(), idle=0.2, forks=request.param == "forked")
     started.start()
+    await warm_up(started)
     yield started
     await started.stop()
     assert started.statistics() == {"idle": 0, "busy": 0, "memory": 0}
+
+
+async def warm_up(runtime: Runtime) -> None:
+    runtime.warm_up()
+    while runtime.zygote is not None and not runtime.zygote.is_warm:
+        await asyncio.sleep(0.02)
 
 
 def make(folder: Path, code: str, **options: Any) -> FunctionVersion:

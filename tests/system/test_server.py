@@ -148,6 +148,7 @@ def test_sigterm_lets_a_running_invocation_end(own_server, make_function) -> Non
     source = (
         "import time, boto3\n"
         "def handler(event, context):\n"
+        "    boto3.client('sqs').create_queue(QueueName='running')\n"
         "    time.sleep(1)\n"
         "    return boto3.client('sts').get_caller_identity()['Arn']\n"
     )
@@ -156,7 +157,7 @@ def test_sigterm_lets_a_running_invocation_end(own_server, make_function) -> Non
     answers: list[dict] = []
     asked = threading.Thread(target=lambda: answers.append(client.invoke(FunctionName="slow")))
     asked.start()
-    while not children_of(own_server.pid):
+    while not own_server.client("sqs").list_queues().get("QueueUrls"):
         time.sleep(0.02)
     assert own_server.stop() == 0
     asked.join()

@@ -17,7 +17,8 @@ from cloudlet.runtime.output import Output, WriteLog
 from cloudlet.runtime.platform_lines import TIMEOUT, Report
 from cloudlet.runtime.processes import anonymous_memory, children
 from cloudlet.runtime.runtime_api import FunctionError, InitError, RuntimeApi
-from cloudlet.runtime.sandbox import Bubblewrap, Confined, Unconfined
+from cloudlet.runtime.sandbox import Bubblewrap, Unconfined
+from cloudlet.runtime.zygote import Forked, Zygote
 
 # Loading the function may take this long before its own timeout begins to count.
 _INIT_SECONDS = 10.0
@@ -48,6 +49,7 @@ class ExecutionEnvironment:
         function: FunctionVersion,
         log_stream: str,
         sandbox: Bubblewrap | Unconfined,
+        zygote: Zygote | None,
         cgroups: Cgroups,
         clock: Clock,
         write: WriteLog,
@@ -58,13 +60,14 @@ class ExecutionEnvironment:
         self.idle_since = 0.0
         self.ended = False
         self._sandbox = sandbox
+        self._zygote = zygote
         self._cgroups = cgroups
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._output = Output(clock, function.log_format, write)
         self._user = sandbox.take_user()
         self._api = RuntimeApi()
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | Forked | None = None
         self._exit: asyncio.Task[None] | None = None
         self._cgroup: Path | None = None
         self._failure: InitError | Ended | TimeoutError | None = None
@@ -76,8 +79,7 @@ class ExecutionEnvironment:
         """Starts the process and waits until the function is loaded, or is known not to load: `invoke` tells then."""
         began = time.perf_counter()
         address = self._api.bind()
-        confined = self._sandbox.confine(self.function, {**variables, "AWS_LAMBDA_RUNTIME_API": address}, self._user)
-        await self._start(confined)
+        await self._start({**variables, "AWS_LAMBDA_RUNTIME_API": address})
         self._watch_memory()
         try:
             async with asyncio.timeout(_INIT_SECONDS + self.function.timeout):
@@ -122,16 +124,30 @@ class ExecutionEnvironment:
         if self._cgroup is not None:
             self._cgroups.remove(self._cgroup)
 
-    async def _start(self, confined: Confined) -> None:
+    async def _start(self, variables: dict[str, str]) -> None:
         function = self.function
-        command = confined.command
         self._cgroup = self._cgroups.create((function.memory + function.ephemeral_storage) << 20)
+        try:
+            if self._zygote is not None:
+                self._process = await self._zygote.fork(
+                    function, variables, self._user, self._output.writer, self._cgroup
+                )
+            if self._process is None:
+                self._process = await self._execute(variables)
+        finally:
+            self._output.close_writer()
+        self._exit = asyncio.create_task(self._await_exit(self._process))
+        await self._api.serve(self._process.pid)
+
+    async def _execute(self, variables: dict[str, str]) -> asyncio.subprocess.Process:
+        confined = self._sandbox.confine(self.function, variables, self._user)
+        command = confined.command
         if self._cgroup is not None:
             # It joins the group before it becomes what it is to be, so that all its children are in it.
             join = 'echo $$ > "$0" && exec "$@"'
             command = ["/bin/sh", "-c", join, str(self._cgroup / "cgroup.procs"), *command]
         try:
-            self._process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 *command,
                 stdin=confined.stdin,
                 stdout=self._output.writer,
@@ -142,13 +158,10 @@ class ExecutionEnvironment:
                 start_new_session=True,
             )
         finally:
-            self._output.close_writer()
             for descriptor in (confined.stdin, *confined.descriptors):
                 os.close(descriptor)
-        self._exit = asyncio.create_task(self._await_exit(self._process))
-        await self._api.serve(self._process.pid)
 
-    async def _await_exit(self, process: asyncio.subprocess.Process) -> None:
+    async def _await_exit(self, process: asyncio.subprocess.Process | Forked) -> None:
         status = await process.wait()
         self.ended = True
         self._api.fail(Ended(_reason(status)))
@@ -192,7 +205,13 @@ class ExecutionEnvironment:
             self._watch.cancel()
 
     def _sample_memory(self) -> int:
-        used = anonymous_memory(self._process.pid) if self._process is not None else 0
+        match self._process:
+            case None:
+                used = 0
+            case Forked(pid=pid, inherited=inherited):
+                used = sum(anonymous_memory(child, inherited) for child in children(pid))
+            case process:
+                used = anonymous_memory(process.pid)
         self._memory = max(self._memory, used)
         return used
 

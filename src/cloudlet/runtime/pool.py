@@ -15,6 +15,7 @@ from cloudlet.runtime.function import Credentials, FunctionVersion, Invocation, 
 from cloudlet.runtime.memory import Cgroups
 from cloudlet.runtime.sandbox import Bubblewrap, Unconfined, choose_sandbox
 from cloudlet.runtime.variables import environment_variables
+from cloudlet.runtime.zygote import Zygote
 
 _log = logging.getLogger(__name__)
 
@@ -55,17 +56,21 @@ class Host(Protocol):
 class Runtime:
     """`memory` is what all environments together may be configured for, in MB (twice the machine's unless given).
 
-    Environments that have been idle for `idle` seconds are ended.
+    Environments that have been idle for `idle` seconds are ended. `forks`: from a zygote, where that is possible.
     """
 
-    def __init__(self, host: Host, clock: Clock, memory: int | None = None, idle: float = _IDLE_SECONDS) -> None:
+    def __init__(
+        self, host: Host, clock: Clock, memory: int | None = None, idle: float = _IDLE_SECONDS, forks: bool = True
+    ) -> None:
         self.host = host
         self.clock = clock
         self.sandbox: Bubblewrap | Unconfined
         self.cgroups: Cgroups
+        self.zygote: Zygote | None = None
         self._pools: dict[str, _Pool] = {}
         self._budget = memory or 2 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
         self._idle = idle
+        self._forks = forks
         self._stopped = False
         self._used = 0
         self._short_of_memory: list[asyncio.Future[None]] = []
@@ -75,8 +80,15 @@ class Runtime:
 
     def start(self) -> None:
         self.sandbox = choose_sandbox()
+        if self._forks and isinstance(self.sandbox, Bubblewrap):
+            self.zygote = Zygote(self.sandbox)
         self.cgroups = Cgroups()
         self.cgroups.sweep()
+
+    def warm_up(self) -> None:
+        """There is a function, so that it may soon be invoked. Returns at once."""
+        if self.zygote is not None and not self._stopped:
+            self.zygote.warm_up()
 
     async def stop(self) -> None:
         """Kills every environment; returns when none is left."""
@@ -87,6 +99,8 @@ class Runtime:
             pool.retire(kill=True)
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.zygote is not None:
+            await self.zygote.close()
         self.cgroups.sweep()
 
     async def invoke(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
@@ -328,6 +342,7 @@ class _Pool:
             function,
             stream,
             runtime.sandbox,
+            runtime.zygote,
             runtime.cgroups,
             runtime.clock,
             lambda events: runtime.host.write_log(function, stream, events),

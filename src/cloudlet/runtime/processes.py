@@ -25,13 +25,17 @@ def tree(pid: int) -> Iterator[int]:
         waiting += children(process)
 
 
-def anonymous_memory(pid: int) -> int:
-    """Bytes of anonymous memory of a process and its descendants."""
+def anonymous_memory(pid: int, inherited: int = 0) -> int:
+    """Bytes of anonymous memory of a process and its descendants.
+
+    `inherited` bytes of each, if it has them, do not count: it shares them with the process of which it was forked.
+    """
     total = 0
     for process in tree(pid):
         with contextlib.suppress(*_GONE):
             resident, shared = Path(f"/proc/{process}/statm").read_text().split()[1:3]
-            total += (int(resident) - int(shared)) * _PAGE
+            own = (int(resident) - int(shared)) * _PAGE
+            total += own - inherited if own >= inherited else own
     return total
 
 

@@ -19,6 +19,7 @@ from cloudlet.runtime.function import FunctionVersion
 _log = logging.getLogger(__name__)
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+_NURSERY = Path(__file__).with_name("nursery.py")
 _INTERPRETER = Path(sys.executable).resolve()
 _PYTHON = Path(sys.base_prefix).resolve()
 # What functions find installed in the runtime, as on AWS: the runtime interface client and boto3.
@@ -33,6 +34,11 @@ _ETC = (
 _USERS = "root:x:0:0::/:/usr/sbin/nologin\nsbx_user:x:{0}:{0}::/tmp:/usr/sbin/nologin\n"
 _READ_VARIABLES = '. /dev/stdin; exec "$@" </dev/null'
 _PATH = "/usr/bin:/bin"
+# Where functions may bring libraries.
+_LIBRARIES = ("/var/task", "/var/task/lib", "/opt", "/opt/lib")
+# To mount, to change user and give up all capabilities, to reach the folders of functions whoever owns them, and to
+# take the functions along when it dies: the kernel asks whether the dead was allowed to send that signal.
+_ZYGOTE_CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_DAC_READ_SEARCH", "CAP_KILL")
 _FIRST_USER = 1_900_000_000
 _USER_COUNT = 100_000_000
 
@@ -61,9 +67,10 @@ class Bubblewrap:
         self._is_root = os.geteuid() == 0
         self._next_user = _FIRST_USER + os.getpid() * 64 % _USER_COUNT
         self._fixed = self._fixed_arguments()
+        self._confinement = self._confining_arguments()
 
     def works(self) -> bool:
-        probe = [self._program, "--tmpfs", "/tmp", *self._fixed, "--", "/bin/sh", "-c", ":"]
+        probe = [self._program, "--tmpfs", "/tmp", *self._fixed, *self._confinement, "--", "/bin/sh", "-c", ":"]
         answer = subprocess.run(probe, capture_output=True, text=True, timeout=10, check=False)
         if answer.returncode != 0:
             _log.warning("bubblewrap cannot run here", extra={"reason": answer.stderr.strip()})
@@ -82,13 +89,14 @@ class Bubblewrap:
         They are not for other eyes, as a command line would be, and a variable such as LD_PRELOAD has no say over
         what runs before the sandbox is closed.
         """
-        passwd = _memory_file(_USERS.format(user or os.geteuid()))
+        passwd = _memory_file(passwd_file(user))
         variables = _memory_file(
             "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
         )
         command = [
             *(self._program, "--perms", "1777", "--size", str(function.ephemeral_storage << 20), "--tmpfs", "/tmp"),
             *self._fixed,
+            *self._confinement,
             *("--perms", "0444", "--ro-bind-data", str(passwd), "/etc/passwd"),
             *("--ro-bind", str(function.code), "/var/task"),
             *(("--ro-bind", str(function.layers), "/opt") if function.layers else ("--dir", "/opt")),
@@ -99,14 +107,32 @@ class Bubblewrap:
         ]
         return Confined(command, {"PATH": _PATH}, None, variables, (passwd,))
 
+    def zygote_command(self, variables: Mapping[str, str]) -> list[str]:
+        """The same system, with what `nursery.py` needs to make of it the sandbox of one function."""
+        capabilities = [argument for name in _ZYGOTE_CAPABILITIES for argument in ("--cap-add", name)]
+        settings = [argument for item in variables.items() for argument in ("--setenv", *item)]
+        return [
+            *(self._program, *self._fixed, "--cap-drop", "ALL", *capabilities, *settings),
+            *(() if self._is_root else ("--unshare-user",)),
+            # The dynamic loader never again looks for folders that it has missed.
+            *("--perms", "1777", "--tmpfs", "/tmp"),
+            *(argument for folder in _LIBRARIES for argument in ("--perms", "0755", "--dir", folder)),
+            *("--bind", "/proc", "/proc", "--remount-ro", "/dev", "--ro-bind", "/", "/var/host"),
+            *("--ro-bind", "/dev/null", "/etc/passwd"),
+            *("--ro-bind", str(_NURSERY), "/var/nursery.py", "--remount-ro", "/", "--"),
+            *(str(_INTERPRETER), "-S", "/var/nursery.py", "/var/runtime", "/opt"),
+        ]
+
+    def _confining_arguments(self) -> list[str]:
+        arguments = ["--unshare-pid", "--proc", "/proc"]
+        if self._is_root:
+            return [*arguments, "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        return [*arguments, "--unshare-user"]
+
     def _fixed_arguments(self) -> list[str]:
-        arguments = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", "localhost"]
+        arguments = ["--unshare-ipc", "--unshare-uts", "--hostname", "localhost"]
         arguments += ["--die-with-parent", "--new-session", "--clearenv", "--setenv", "PATH", _PATH]
         arguments += ["--ro-bind", "/usr", "/usr"]
-        if self._is_root:
-            arguments += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-        else:
-            arguments += ["--unshare-user"]
         for folder in map(Path, _SYSTEM_FOLDERS):
             if folder.is_symlink():
                 arguments += ["--symlink", os.readlink(folder), str(folder)]
@@ -122,7 +148,7 @@ class Bubblewrap:
             arguments += ["--ro-bind", str(_PYTHON), str(_PYTHON)]
         arguments += ["--symlink", str(_PYTHON), "/var/lang"]
         arguments += ["--ro-bind", str(_INSTALLED), "/var/runtime", "--ro-bind", str(_BOOTSTRAP), "/var/bootstrap.py"]
-        return [*arguments, "--proc", "/proc", "--dev", "/dev"]
+        return [*arguments, "--dev", "/dev"]
 
 
 class Unconfined:
@@ -152,6 +178,11 @@ def choose_sandbox() -> Bubblewrap | Unconfined:
         " and allow it user namespaces"
     )
     return Unconfined()
+
+
+def passwd_file(user: int | None) -> str:
+    """What /etc/passwd says inside; `user` as `take_user` gave it."""
+    return _USERS.format(user or os.geteuid())
 
 
 def _memory_file(content: str) -> int:

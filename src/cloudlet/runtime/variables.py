@@ -1,5 +1,7 @@
 """The environment variables that a function finds, as AWS documents them."""
 
+import sys
+
 from cloudlet.runtime.function import Credentials, FunctionVersion
 
 # Set by Lambda; a function's own configuration may not name them.
@@ -13,6 +15,20 @@ RESERVED = frozenset(
     }
 )  # fmt: skip
 
+# What the interpreter and the dynamic loader read when they start.
+_EARLY = {
+    "LANG": "en_US.UTF-8",
+    "TZ": ":UTC",
+    "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin",
+    "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/task:/var/task/lib:/opt/lib",
+}
+# For the process of which environments are forked. The last two are for the session of boto3 that it prepares.
+ZYGOTE_VARIABLES = {
+    **_EARLY,
+    "HOME": "/tmp",
+    "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
+}
+
 
 def environment_variables(
     function: FunctionVersion, credentials: Credentials, endpoint_url: str, log_stream: str
@@ -23,10 +39,7 @@ def environment_variables(
         logging["AWS_LAMBDA_LOG_LEVEL"] = function.log_level
     return {
         **logging,
-        "LANG": "en_US.UTF-8",
-        "TZ": ":UTC",
-        "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin",
-        "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/task:/var/task/lib:/opt/lib",
+        **_EARLY,
         "PYTHONPATH": "/var/runtime",
         "AWS_ENDPOINT_URL": endpoint_url,
         # Plain HTTP to the same machine needs no proxy.

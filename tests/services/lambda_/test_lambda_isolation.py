@@ -1,12 +1,18 @@
-"""What a function can see of the machine and of other functions: nothing but its own."""
+"""What a function can see of the machine and of other functions: nothing but its own.
+
+Most is tried in both of the ways in which environments start: forked from the zygote, and executed.
+"""
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from function_making import Functions, make_role, wait_for
+from function_making import Functions, make_role, wait_for, zipped
+
+from cloudlet.runtime.processes import tree
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="isolation needs bubblewrap")
 
@@ -20,54 +26,71 @@ def handler(event, context):
         return type(error).__name__
 """
 
+WAYS = {"forked": "/var/nursery.py", "executed": "/var/bootstrap.py"}
+MAIN = "import __main__\ndef handler(event, context): return __main__.__file__"
+
+Make = Callable[..., str]
+
+
+@pytest.fixture(params=WAYS)
+def make(request: pytest.FixtureRequest, functions: Functions) -> Make:
+    """Makes functions that start in one of the ways: who brings a module of the zygote's is not forked."""
+    own = {"six": "own = True"} if request.param == "executed" else {}
+
+    def make(code: str, **options: Any) -> str:
+        return functions.make(code, Code={"ZipFile": zipped(app=code, **own)}, **options)
+
+    wait_for(lambda: functions.call(make(MAIN)) == WAYS[request.param])
+    return make
+
 
 @pytest.mark.parametrize(
     "path", ["/file", "/var/task/file", "/opt/file", "/etc/file", "/usr/file", "/var/runtime/file"]
 )
-def test_only_tmp_can_be_written(functions: Functions, path: str) -> None:
-    name = functions.make(TRY)
+def test_only_tmp_can_be_written(functions: Functions, make: Make, path: str) -> None:
+    name = make(TRY)
     assert functions.call(name, f"open({path!r}, 'w')") == "OSError"
     assert functions.call(name, "open('/tmp/file', 'w').write('x')") == 1
 
 
-def test_tmp_is_private(functions: Functions) -> None:
-    first, second = functions.make(TRY), functions.make(TRY)
+def test_tmp_is_private(functions: Functions, make: Make) -> None:
+    first, second = make(TRY), make(TRY)
     functions.call(first, "open('/tmp/secret', 'w').write('x')")
     assert functions.call(first, "os.listdir('/tmp')") == ["secret"]
     assert functions.call(second, "os.listdir('/tmp')") == []
     assert not Path("/tmp/secret").exists()
 
 
-def test_tmp_has_the_configured_size(functions: Functions) -> None:
-    name = functions.make(TRY, Timeout=30)
+def test_tmp_has_the_configured_size(functions: Functions, make: Make) -> None:
+    name = make(TRY, Timeout=30)
     write = "subprocess.run('head -c {} /dev/zero > /tmp/large', shell=True).returncode"
     assert functions.call(name, write.format(500 << 20)) == 0
     assert functions.call(name, write.format(520 << 20)) != 0
 
 
-def test_the_servers_data_cannot_be_read(server: Any, functions: Functions) -> None:
-    name = functions.make(TRY)
+def test_the_servers_data_cannot_be_read(server: Any, functions: Functions, make: Make) -> None:
+    name = make(TRY)
     assert functions.call(name, f"os.listdir({str(server.data)!r})") == "FileNotFoundError"
     assert functions.call(name, "os.listdir('/home') + os.listdir('/work')") == "FileNotFoundError"
 
 
-def test_other_processes_cannot_be_seen(functions: Functions) -> None:
-    name = functions.make(TRY)
+def test_other_processes_cannot_be_seen(functions: Functions, make: Make) -> None:
+    name = make(TRY)
     pids = functions.call(name, "[int(name) for name in os.listdir('/proc') if name.isdigit()]")
     assert len(pids) <= 3
     assert functions.call(name, f"os.kill({os.getpid()}, 0)") == "ProcessLookupError"
 
 
-def test_the_function_is_nobody_special(functions: Functions) -> None:
-    name = functions.make(TRY)
+def test_the_function_is_nobody_special(functions: Functions, make: Make) -> None:
+    name = make(TRY)
     assert functions.call(name, "os.getuid()") != 0
     capabilities = functions.call(name, "open('/proc/self/status').read()")
     assert "CapEff:\t0000000000000000" in capabilities
     assert "NoNewPrivs:\t1" in capabilities
 
 
-def test_nothing_of_the_servers_environment_leaks(functions: Functions) -> None:
-    name = functions.make(TRY, Environment={"Variables": {"OWN": "value"}})
+def test_nothing_of_the_servers_environment_leaks(functions: Functions, make: Make) -> None:
+    name = make(TRY, Environment={"Variables": {"OWN": "value"}})
     variables = functions.call(name, "dict(os.environ)")
     assert not any(variable.startswith("CLOUDLET") for variable in variables)
     assert "VIRTUAL_ENV" not in variables
@@ -75,6 +98,35 @@ def test_nothing_of_the_servers_environment_leaks(functions: Functions) -> None:
     assert variables["AWS_LAMBDA_FUNCTION_NAME"] == name
     assert variables["AWS_LAMBDA_LOG_GROUP_NAME"] == f"/aws/lambda/{name}"
     assert variables["LAMBDA_TASK_ROOT"] == "/var/task"
+
+
+@pytest.mark.parametrize("path", ["/var/host", "/dev/shm", "/dev", "/proc/sys/kernel/hostname"])
+def test_what_environments_could_share_cannot_be_written(functions: Functions, make: Make, path: str) -> None:
+    name = make(TRY)
+    assert functions.call(name, f"os.access({path!r}, os.W_OK)") is False
+    assert functions.call(name, "os.path.isdir('/var/host') and os.listdir('/var/host')") in (False, [])
+
+
+def test_nothing_is_open_but_the_output_and_the_runtime_api(functions: Functions, make: Make) -> None:
+    paths = "map('/proc/self/fd/{}'.format, os.listdir('/proc/self/fd'))"
+    files = functions.call(make(TRY), f"list(map(os.readlink, filter(os.path.islink, {paths})))")
+    assert {file.partition(":")[0] for file in files} == {"/dev/null", "pipe", "socket"}
+
+
+def test_what_is_random_is_not_the_same_everywhere(functions: Functions, make: Make) -> None:
+    draw = (
+        "import random, uuid\nfirst = random.random()\ndef handler(event, context): return [first, str(uuid.uuid4())]"
+    )
+    first, second = functions.call(make(draw)), functions.call(make(draw))
+    assert first[0] != second[0]
+    assert first[1] != second[1]
+
+
+@pytest.mark.parametrize(("end", "signal"), [("os.kill(os.getpid(), 9)", "killed"), ("os.abort()", "aborted")])
+def test_the_end_of_the_process_is_told(functions: Functions, make: Make, end: str, signal: str) -> None:
+    error = functions.fail(make(TRY), end)
+    assert error["errorType"] == "Runtime.ExitError"
+    assert error["errorMessage"].endswith(f"Error: Runtime exited with error: signal: {signal}")
 
 
 def test_variables_do_not_reach_what_closes_the_sandbox(functions: Functions) -> None:
@@ -88,26 +140,15 @@ def test_variables_do_not_reach_what_closes_the_sandbox(functions: Functions) ->
 def test_nothing_is_left_running(own_server: Any, end: str) -> None:
     functions = Functions(own_server.client("lambda"), make_role(own_server, "left"))
     functions.call(functions.make(TRY), "1")
-    here = str(own_server.data).encode()
-
-    def environments() -> list[str]:
-        return [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if here in read(path)]
-
-    def read(path: Path) -> bytes:
-        try:
-            command = path.read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            return b""
-        return command if b"bwrap" in command else b""
-
-    assert environments()
+    started = list(tree(own_server.pid))[1:]
+    assert started
     getattr(own_server, end)()
-    wait_for(lambda: not environments())
+    wait_for(lambda: not any(Path("/proc", str(pid)).exists() for pid in started))
 
 
-def test_another_functions_runtime_api_is_closed(functions: Functions) -> None:
+def test_another_functions_runtime_api_is_closed(functions: Functions, make: Make) -> None:
     """All environments share the network; whose connection it is decides."""
-    victim, thief = functions.make(TRY), functions.make(TRY)
+    victim, thief = make(TRY), make(TRY)
     address = functions.call(victim, "os.environ['AWS_LAMBDA_RUNTIME_API']")
     url = f"http://{address}/2018-06-01/runtime/invocation/next"
     stolen = functions.call(thief, f"__import__('urllib.request').request.urlopen({url!r}, timeout=2).read()")

@@ -45,6 +45,7 @@ class FunctionOperations(LambdaBase):
         created["Layers"] = self._layers(call, params.get("Layers", []), package)
         _name_package(created, package)
         rules.touch(created, call.time)
+        self.runtime.warm_up()
 
         def write(tx: Transaction) -> dict[str, Any]:
             if load_function(tx, key) is not None:

@@ -50,6 +50,8 @@ class Lambda(
     async def recover(self) -> None:
         self.events.outbox.start()
         self.pollers.start()
+        if self.store.reader.one("SELECT 1 FROM function LIMIT 1"):
+            self.runtime.warm_up()
 
     async def drain(self) -> None:
         await self.pollers.stop()
