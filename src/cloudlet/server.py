@@ -165,6 +165,7 @@ class _HttpServer(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_keep_alive=65,
             timeout_graceful_shutdown=5,
         )

@@ -94,7 +94,10 @@ class App:
         """The service that answers this request as HTTP of its own; calls of an API by target are never that."""
         if "x-amz-target" in request.headers:
             return None
-        return next((service for service in self._http_services if service.serves_http(request)), None)
+        for service in self._http_services:
+            if service.serves_http(request):
+                return service
+        return None
 
     async def _serve_http(self, service: Service, request: HttpRequest, id_: str) -> HttpResponse:
         try:

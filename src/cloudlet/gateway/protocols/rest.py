@@ -33,18 +33,22 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Input:
+    """`headers` by their names on the wire: a request has few of the many that its operation knows."""
+
     labels: tuple[Located, ...]
     query: tuple[Located, ...]
-    headers: tuple[Located, ...]
+    headers: dict[str, Located]
     prefixed: tuple[tuple[str, str], ...]
     read_body: ReadBody
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
+    """`headers` by their members: an answer has few of the many that its operation knows."""
+
     status: int
     status_member: str | None
-    headers: tuple[Located, ...]
+    headers: dict[str, Located]
     prefixed: tuple[tuple[str, str], ...]
     stream: str | None
     write_body: WriteBody | None
@@ -71,9 +75,8 @@ class RestProtocol(Protocol):
         if found.query and request.query:
             self._put_query(params, found.query, request.query)
         headers = request.headers
-        for row in found.headers:
-            if row.wire in headers:
-                self._put(params, row, headers[row.wire])
+        for wire in found.headers.keys() & headers.keys():
+            self._put(params, found.headers[wire], headers[wire])
         for member, prefix in found.prefixed:
             values = {name[len(prefix) :]: headers[name] for name in headers if name.startswith(prefix)}
             if values:
@@ -87,11 +90,11 @@ class RestProtocol(Protocol):
         value = output or {}
         status = found.status if found.status_member is None else value.get(found.status_member, found.status)
         response = HttpResponse(status, self.request_id_headers(request_id))
-        for row in found.headers:
-            item = value.get(row.member)
-            if item is None or (row.plural and not item):
+        for member, item in value.items():
+            row = found.headers.get(member)
+            if row is None or item is None or (row.plural and not item):
                 continue
-            if row.wire.lower() == "content-length":
+            if row.wire == "Content-Length":
                 response.content_length = int(item)
             else:
                 response.headers.append((row.wire, row.convert(item)))
@@ -161,9 +164,10 @@ class RestProtocol(Protocol):
         return Input(
             labels=tuple(Located(name, wire, text_reader(s)) for name, wire, s in by_location.get("uri", ())),
             query=tuple(_query_row(name, wire, s) for name, wire, s in by_location.get("querystring", ())),
-            headers=tuple(
-                Located(name, wire.lower(), _header_reader(s)) for name, wire, s in by_location.get("header", ())
-            ),
+            headers={
+                wire.lower(): Located(name, wire.lower(), _header_reader(s))
+                for name, wire, s in by_location.get("header", ())
+            },
             prefixed=tuple((name, wire.lower()) for name, wire, _ in by_location.get("headers", ())),
             read_body=self._body_reader(operation, shape, members),
         )
@@ -191,10 +195,10 @@ class RestProtocol(Protocol):
         return Output(
             status=int(operation.http.get("responseCode", 200)),
             status_member=status_members[0][0] if status_members else None,
-            headers=tuple(
-                Located(name, wire, _header_writer(s), s.type_name == "list")
+            headers={
+                name: Located(name, wire, _header_writer(s), s.type_name == "list")
                 for name, wire, s in by_location.get("header", ())
-            ),
+            },
             prefixed=tuple((name, wire) for name, wire, _ in by_location.get("headers", ())),
             stream=stream,
             write_body=write_body,
