@@ -73,7 +73,7 @@ def deployed(server: Any, request: pytest.FixtureRequest) -> Deployed:
 def test_buckets(deployed: Deployed) -> None:
     settings: dict[str, Any] = {
         "BucketEncryption": {
-            "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+            "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]
         },
         "CorsConfiguration": {
             "CorsRules": [

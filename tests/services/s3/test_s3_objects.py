@@ -122,7 +122,7 @@ def test_tags(s3: Any, bucket: str, error_of: Any) -> None:
 
 
 def test_what_cloudlet_does_not_have_is_refused(s3: Any, bucket: str, error_of: Any) -> None:
-    refused = error_of(s3.put_object, Bucket=bucket, Key="k", Body=b"x", ServerSideEncryption="aws:kms")
+    refused = error_of(s3.put_object, Bucket=bucket, Key="k", Body=b"x", ObjectLockLegalHoldStatus="ON")
     assert refused == ("NotImplemented", 501)
 
 

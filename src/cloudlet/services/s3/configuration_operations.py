@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from cloudlet.core.context import Call
 from cloudlet.core.errors import AccessDenied, NotImplementedByCloudlet
 from cloudlet.core.service import operation
-from cloudlet.services.s3 import acl, cors, lifecycle, public_access, websites
+from cloudlet.services.s3 import acl, cors, encryption, lifecycle, public_access, websites
 from cloudlet.services.s3.base import LIFECYCLE_CHANGED, S3Base
 from cloudlet.services.s3.buckets import Bucket
 from cloudlet.services.s3.errors import s3_error
@@ -140,13 +140,8 @@ class ConfigurationOperations(S3Base):
 
     @operation("PutBucketEncryption")
     async def put_bucket_encryption(self, call: Call, params: Params) -> None:
-        """Every object is kept as SSE-S3 promises; nothing else can be asked for."""
-        bucket = self.bucket_of(params)
-        for rule in params["ServerSideEncryptionConfiguration"]["Rules"]:
-            default = rule.get("ApplyServerSideEncryptionByDefault") or {}
-            if default.get("SSEAlgorithm", "AES256") != "AES256" or default.get("KMSMasterKeyID"):
-                raise NotImplementedByCloudlet("server-side encryption with KMS keys (SSE-KMS)")
-        await self.buckets.put_setting(bucket, "encryption", params["ServerSideEncryptionConfiguration"])
+        rules = encryption.rules_to_keep(params["ServerSideEncryptionConfiguration"]["Rules"])
+        await self.buckets.put_setting(self.bucket_of(params), "encryption", {"Rules": rules})
 
     @operation("GetBucketEncryption")
     async def get_bucket_encryption(self, call: Call, params: Params) -> Output:

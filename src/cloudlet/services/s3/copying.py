@@ -10,7 +10,7 @@ import orjson
 from cloudlet.core.context import Call
 from cloudlet.core.errors import NotImplementedByCloudlet
 from cloudlet.core.service import operation
-from cloudlet.services.s3 import conditions
+from cloudlet.services.s3 import conditions, encryption
 from cloudlet.services.s3.bodies import LARGEST
 from cloudlet.services.s3.buckets import Bucket
 from cloudlet.services.s3.checksums import Expected
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     )
 
 # What a copy takes from its request even if it takes the rest of the headers from its source.
-_OWN_HEADERS = ("StorageClass", "WebsiteRedirectLocation")
+_OWN_HEADERS = ("StorageClass", "WebsiteRedirectLocation", *encryption.MEMBERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class CopyOperations(MultipartOperations):
                 "LastModified": new.modified,
                 **received.checksum.members(),
             },
-            "ServerSideEncryption": "AES256",
+            **encryption.reported(new.headers),
         }
         if source.bucket.versioning:
             output["CopySourceVersionId"] = source.version.version
@@ -95,7 +95,7 @@ class CopyOperations(MultipartOperations):
         result: dict[str, Any] = {"ETag": f'"{received.md5}"', "LastModified": modified}
         if upload.declared:
             result |= {name: text for name, text in received.checksum.members().items() if name != "ChecksumType"}
-        output: dict[str, Any] = {"CopyPartResult": result, "ServerSideEncryption": "AES256"}
+        output: dict[str, Any] = {"CopyPartResult": result, **encryption.reported(upload.headers)}
         if source.bucket.versioning:
             output["CopySourceVersionId"] = source.version.version
         return output  # type: ignore[return-value]
@@ -139,7 +139,8 @@ class CopyOperations(MultipartOperations):
         old = source.version
         if params.get("MetadataDirective", "COPY") == "COPY":
             headers = {name: value for name, value in old.stored_headers().items() if name not in _OWN_HEADERS}
-            headers |= {name: params[name] for name in _OWN_HEADERS if name in params}
+            own = orjson.loads(new.headers or b"{}")
+            headers |= {name: own[name] for name in _OWN_HEADERS if name in own}
             new.headers = orjson.dumps(headers)
         if params.get("TaggingDirective", "COPY") == "COPY":
             new.tags = old.tags

@@ -6,7 +6,9 @@ from typing import Any
 import orjson
 
 from cloudlet.core.errors import NotImplementedByCloudlet
-from cloudlet.services.s3.errors import invalid_argument, s3_error
+from cloudlet.services.s3 import encryption
+from cloudlet.services.s3.buckets import Bucket
+from cloudlet.services.s3.errors import s3_error
 
 _KEPT = (
     "CacheControl",
@@ -23,8 +25,8 @@ _REFUSED = {
     "SSECustomerAlgorithm": "server-side encryption with customer-provided keys (SSE-C)",
     "SSECustomerKey": "server-side encryption with customer-provided keys (SSE-C)",
     "CopySourceSSECustomerAlgorithm": "server-side encryption with customer-provided keys (SSE-C)",
-    "SSEKMSKeyId": "server-side encryption with KMS keys (SSE-KMS)",
-    "SSEKMSEncryptionContext": "server-side encryption with KMS keys (SSE-KMS)",
+    "SSEKMSKeyId": encryption.OWN_KEYS,
+    "SSEKMSEncryptionContext": "encryption contexts of KMS",
     "ObjectLockMode": "S3 Object Lock",
     "ObjectLockRetainUntilDate": "S3 Object Lock",
     "ObjectLockLegalHoldStatus": "S3 Object Lock",
@@ -55,13 +57,8 @@ def check_options(params: Mapping[str, Any]) -> None:
     """Raises NotImplementedByCloudlet for what would change behaviour and is not there."""
     if not _REFUSED_NAMES.isdisjoint(params):
         raise NotImplementedByCloudlet(next(_REFUSED[name] for name in params if name in _REFUSED))
-    encryption = params.get("ServerSideEncryption")
-    if encryption is not None and encryption != "AES256":
-        if encryption.startswith("aws:"):
-            raise NotImplementedByCloudlet("server-side encryption with KMS keys (SSE-KMS)")
-        raise invalid_argument(
-            "The encryption method specified is not supported", "x-amz-server-side-encryption", encryption
-        )
+    if "ServerSideEncryption" in params:
+        encryption.check_algorithm(params["ServerSideEncryption"])
     storage_class = params.get("StorageClass")
     if storage_class is not None and storage_class not in _STORAGE_CLASSES:
         if storage_class in _ARCHIVES:
@@ -69,9 +66,9 @@ def check_options(params: Mapping[str, Any]) -> None:
         raise s3_error("InvalidStorageClass", StorageClassRequested=storage_class)
 
 
-def headers_to_keep(params: Mapping[str, Any]) -> bytes:
+def headers_to_keep(bucket: Bucket, params: Mapping[str, Any]) -> bytes:
     """JSON of members of GetObject's output. Raises MetadataTooLarge."""
-    kept = {name: params[name] for name in _KEPT if name in params}
+    kept = {name: params[name] for name in _KEPT if name in params} | encryption.members_to_keep(bucket, params)
     if not kept:
         return _DEFAULT_HEADERS
     if "Metadata" in kept:

@@ -9,7 +9,7 @@ import orjson
 
 from cloudlet.core.context import Call
 from cloudlet.core.service import operation
-from cloudlet.services.s3 import acl, checksums, conditions, listing
+from cloudlet.services.s3 import acl, checksums, conditions, encryption, listing
 from cloudlet.services.s3.bodies import Received
 from cloudlet.services.s3.buckets import Bucket
 from cloudlet.services.s3.checksums import Expected, expected_checksum
@@ -52,6 +52,7 @@ class Completed:
     """An object made of parts, by this request or by the same one before."""
 
     etag: str
+    headers: bytes | None
     checksum: checksums.Checksum | None
     version: str | None
 
@@ -94,7 +95,7 @@ class MultipartOperations(ObjectOperations):
             "Bucket": bucket.name,
             "Key": new.key,
             "UploadId": upload_id,
-            "ServerSideEncryption": "AES256",
+            **encryption.reported(new.headers),
         }
         if declared:
             output |= {"ChecksumAlgorithm": algorithm, "ChecksumType": type_}
@@ -107,7 +108,7 @@ class MultipartOperations(ObjectOperations):
         upload = self.upload_of(bucket, params)
         received = await self._receive_part(call, upload, params)
         await self.put_part(upload, params["PartNumber"], received)
-        output: dict[str, Any] = {"ETag": f'"{received.md5}"', "ServerSideEncryption": "AES256"}
+        output: dict[str, Any] = {"ETag": f'"{received.md5}"', **encryption.reported(upload.headers)}
         output |= {name: text for name, text in received.checksum.members().items() if name != "ChecksumType"}
         return output  # type: ignore[return-value]
 
@@ -176,7 +177,7 @@ class MultipartOperations(ObjectOperations):
             "Bucket": bucket.name,
             "Key": params["Key"],
             "ETag": f'"{done.etag}"',
-            "ServerSideEncryption": "AES256",
+            **encryption.reported(done.headers),
         }
         if done.checksum is not None:
             output |= done.checksum.members()
@@ -216,7 +217,7 @@ class MultipartOperations(ObjectOperations):
         tx.execute("DELETE FROM uploads WHERE id = ?", (upload.id,))
         tx.execute("INSERT INTO completed_uploads (upload_id, object) VALUES (?, ?)", (upload_id, written.id))
         self._completed(tx, call, bucket, new, written, freed)
-        return Completed(new.etag, checksum, written.version)
+        return Completed(new.etag, new.headers, checksum, written.version)
 
     def _completed(
         self, tx: Transaction, call: Call, bucket: Bucket, new: NewObject, written: Written, freed: list[str]
@@ -303,14 +304,15 @@ class MultipartOperations(ObjectOperations):
 def _completed_before(tx: Transaction, bucket: Bucket, key: str, upload_id: str) -> Completed | None:
     """Completing twice is the same as once, as long as the object is there."""
     row = tx.one(
-        "SELECT o.etag, o.checksum, o.version FROM completed_uploads c JOIN objects o ON o.id = c.object"
+        "SELECT o.etag, o.headers, o.checksum, o.version FROM completed_uploads c JOIN objects o ON o.id = c.object"
         " WHERE c.upload_id = ? AND o.bucket = ? AND o.key = ?",
         (upload_id, bucket.id, key),
     )
     if row is None:
         return None
-    checksum = checksums.Checksum(*orjson.loads(row[1])) if row[1] else None
-    return Completed(row[0], checksum, row[2] if bucket.versioning else None)
+    etag, headers, stored, version = row
+    checksum = checksums.Checksum(*orjson.loads(stored)) if stored else None
+    return Completed(etag, headers, checksum, version if bucket.versioning else None)
 
 
 def _check_whole(params: Mapping[str, Any], upload: Upload, checksum: checksums.Checksum, size: int) -> None:

@@ -10,7 +10,7 @@ from cloudlet.core.context import Call
 from cloudlet.core.errors import AccessDenied
 from cloudlet.core.http import Body
 from cloudlet.core.service import operation
-from cloudlet.services.s3 import acl, conditions, lifecycle
+from cloudlet.services.s3 import acl, conditions, encryption, lifecycle
 from cloudlet.services.s3.base import S3Base
 from cloudlet.services.s3.bodies import Received
 from cloudlet.services.s3.buckets import Bucket
@@ -60,7 +60,7 @@ class ObjectOperations(S3Base):
         written = await self.write_object(call, bucket, new, "ObjectCreated:Put", params)
         output: dict[str, Any] = {
             "ETag": f'"{new.etag}"',
-            "ServerSideEncryption": "AES256",
+            **encryption.reported(new.headers),
             **received.checksum.members(),
             **lifecycle.expiration_member(bucket, new.key, new.size, new.tags, new.modified),
         }
@@ -104,7 +104,7 @@ class ObjectOperations(S3Base):
             size=0,
             etag="",
             owner=owner,
-            headers=headers_to_keep(params),
+            headers=headers_to_keep(bucket, params),
             tags=tags,
             acl=orjson.dumps(grants) if grants is not None else None,
         )
@@ -193,7 +193,7 @@ class ObjectOperations(S3Base):
         output["ETag"] = f'"{found.etag}"'
         output["ContentLength"] = found.size
         output["AcceptRanges"] = "bytes"
-        output["ServerSideEncryption"] = "AES256"
+        output.setdefault("ServerSideEncryption", "AES256")
         if bucket.versioning:
             output["VersionId"] = found.version
         if found.tags is not None:

@@ -38,6 +38,9 @@ _MEMBERS = {
     "x-amz-storage-class": "StorageClass",
     "x-amz-website-redirect-location": "WebsiteRedirectLocation",
     "x-amz-server-side-encryption": "ServerSideEncryption",
+    "x-amz-server-side-encryption-aws-kms-key-id": "SSEKMSKeyId",
+    "x-amz-server-side-encryption-context": "SSEKMSEncryptionContext",
+    "x-amz-server-side-encryption-customer-algorithm": "SSECustomerAlgorithm",
     "x-amz-checksum-algorithm": "ChecksumAlgorithm",
     "x-amz-checksum-crc32": "ChecksumCRC32",
     "x-amz-checksum-crc32c": "ChecksumCRC32C",
@@ -151,6 +154,8 @@ def _params(bucket: Bucket, fields: dict[str, str]) -> dict[str, Any]:
     metadata = {name[len(_METADATA) :]: text for name, text in fields.items() if name.startswith(_METADATA)}
     if metadata:
         params["Metadata"] = metadata
+    if "x-amz-server-side-encryption-bucket-key-enabled" in fields:
+        params["BucketKeyEnabled"] = fields["x-amz-server-side-encryption-bucket-key-enabled"] == "true"
     if "tagging" in fields:
         params["Tagging"] = _tagging(fields["tagging"])
     if "expires" in fields:
