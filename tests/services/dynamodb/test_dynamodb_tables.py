@@ -116,6 +116,14 @@ def test_what_is_not_there_says_so(client: Any, make_table: Callable[..., str]) 
     assert backups["ContinuousBackupsStatus"] == "DISABLED"
     with pytest.raises(ClientError, match="NotImplemented"):
         client.execute_statement(Statement=f'SELECT * FROM "{table}"')
+    warm = {"ReadUnitsPerSecond": 15_000, "WriteUnitsPerSecond": 5_000}
+    with pytest.raises(ClientError, match=r"NotImplemented.*WarmThroughput of UpdateTable"):
+        client.update_table(TableName=table, WarmThroughput=warm)
+    with pytest.raises(ClientError, match=r"NotImplemented.*WarmThroughput of CreateTable"):
+        make_table("p:S", WarmThroughput=warm)
+    index = {"IndexName": "warm", "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}], "WarmThroughput": warm}
+    with pytest.raises(ClientError, match=r"NotImplemented.*WarmThroughput of global indexes"):
+        make_table("p:S", GlobalSecondaryIndexes=[{**index, "Projection": {"ProjectionType": "ALL"}}])
 
 
 async def test_accounts_and_regions_have_their_own_tables(dynamodb: Any) -> None:

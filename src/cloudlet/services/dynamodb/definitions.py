@@ -22,7 +22,7 @@ _MOST_NON_KEY_ATTRIBUTES = 100
 _MOST_TAGS = 50
 _TAG = re.compile(r"[\w\s+\-=.:/@]*")
 _LARGEST_POLICY = 20 * 1024
-_UNSUPPORTED = ("VectorIndexes", "GlobalTableSourceArn", "GlobalTableSettingsReplicationMode")
+_UNSUPPORTED = ("VectorIndexes", "GlobalTableSourceArn", "GlobalTableSettingsReplicationMode", "WarmThroughput")
 
 
 def check_name(name: str) -> None:
@@ -181,7 +181,14 @@ def local_index(document: Document, given: Mapping[str, Any]) -> Document:
     }
 
 
+def check_index_options(given: Mapping[str, Any]) -> None:
+    """Of a global index that is made or updated. Raises NotImplementedByCloudlet."""
+    if "WarmThroughput" in given:
+        raise NotImplementedByCloudlet("the parameter WarmThroughput of global indexes")
+
+
 def global_index(document: Document, given: Mapping[str, Any], status: str = "ACTIVE") -> Document:
+    check_index_options(given)
     schema = given["KeySchema"]
     _check_global_schema(schema, document["AttributeDefinitions"])
     index: Document = {

@@ -25,6 +25,7 @@ _UNSUPPORTED_UPDATES = (
     "ReplicaUpdates",
     "SSESpecification",
     "VectorIndexUpdates",
+    "WarmThroughput",
 )
 # Counts are kept for the longer the more was counted: AWS renews its own every six hours.
 _COUNTED_PER_SECOND = 10_000

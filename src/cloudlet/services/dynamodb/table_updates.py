@@ -136,6 +136,7 @@ class TableUpdate:
         present.append(index)
 
     def _update_index(self, given: Mapping[str, Any]) -> None:
+        definitions.check_index_options(given)
         index = self._found(given["IndexName"])
         if "ProvisionedThroughput" in given:
             if self._document["BillingMode"] == "PAY_PER_REQUEST":
