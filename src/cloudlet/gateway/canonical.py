@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote_to_bytes
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_.~/-]*")
 _PLAIN_SEGMENTS = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*/?")
 _PLAIN_QUERY = re.compile(r"[A-Za-z0-9_.~&=-]*")
+_UNTIDY = re.compile(r"  |\t|: | $", re.MULTILINE)
 _SPACES = re.compile(r"[ \t\r\n\f\v]+")
 
 
@@ -53,6 +54,9 @@ def query(text: str, leave_out: str | None = None) -> str:
 
 def header_lines(names: Iterable[str], headers: Mapping[str, str]) -> list[str]:
     """`name:value` of each signed header, its white space reduced; a header that is missing counts as empty."""
+    lines = [f"{name}:{headers.get(name, '')}" for name in names]
+    if _UNTIDY.search("\n".join(lines)) is None:
+        return lines
     return [f"{name}:{_reduced(headers.get(name, ''))}" for name in names]
 
 

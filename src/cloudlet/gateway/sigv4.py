@@ -24,6 +24,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 MAX_SKEW = 15 * 60.0
 _LONGEST_EXPIRY = 7 * 24 * 3600
 _REGION = re.compile(r"[a-z]{2,5}(?:-[a-z]+)+-[0-9]{1,2}")
+_USUAL_MEMBERS = re.compile(r"Credential=([^,\s]+), ?SignedHeaders=([^,\s]+), ?Signature=([^,\s]+)")
 _TIMESTAMP = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
 # Signed in any case: its value is the last line of the canonical request.
 _DIGEST = "x-amz-content-sha256"
@@ -187,24 +188,33 @@ def _header_claim(authorization: str, request: HttpRequest, refusals: Refusals) 
     algorithm, _, rest = authorization.partition(" ")
     if algorithm != ALGORITHM:
         raise refusals.unsupported(algorithm)
+    credential, signed_headers, signature = _members(rest, refusals)
+    timestamp = request.headers.get("x-amz-date") or _basic_format(request.headers.get("date", ""))
+    if not timestamp:
+        raise refusals.malformed("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+    return Claim(
+        scope=_scope(credential, refusals),
+        signed_headers=signed_headers,
+        signature=signature,
+        timestamp=timestamp,
+        token=request.headers.get("x-amz-security-token"),
+        query=canonical.query(request.query),
+    )
+
+
+def _members(text: str, refusals: Refusals) -> tuple[str, str, str]:
+    """Credential, SignedHeaders and Signature of an Authorization header, which may stand in any order."""
+    usual = _USUAL_MEMBERS.fullmatch(text)
+    if usual is not None:
+        return usual[1], usual[2], usual[3]
     members: dict[str, str] = {}
-    for member in rest.split(","):
+    for member in text.split(","):
         name, _, value = member.strip().partition("=")
         members[name] = value
     missing = [name for name in ("Credential", "Signature", "SignedHeaders") if not members.get(name)]
     if missing:
         raise refusals.malformed(" ".join(f"Authorization header requires '{name}' parameter." for name in missing))
-    timestamp = request.headers.get("x-amz-date") or _basic_format(request.headers.get("date", ""))
-    if not timestamp:
-        raise refusals.malformed("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
-    return Claim(
-        scope=_scope(members["Credential"], refusals),
-        signed_headers=members["SignedHeaders"],
-        signature=members["Signature"],
-        timestamp=timestamp,
-        token=request.headers.get("x-amz-security-token"),
-        query=canonical.query(request.query),
-    )
+    return members["Credential"], members["SignedHeaders"], members["Signature"]
 
 
 def _basic_format(date: str) -> str | None:

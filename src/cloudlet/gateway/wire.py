@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import lru_cache
 from typing import Any
 
 from cloudlet.core.errors import AwsError
@@ -66,13 +67,14 @@ async def read_all(request: HttpRequest, limit: int) -> bytes:
 
 async def send_response(send: Send, response: HttpResponse, head: bool) -> None:
     """`head` leaves the body out and says how long it would be."""
-    raw = [(name.lower().encode("latin-1"), header_value(value)) for name, value in response.headers]
+    raw = [(_header_name(name), header_value(value)) for name, value in response.headers]
     body = response.body
     length = response.content_length
     if length is None and isinstance(body, bytes) and not (head and _has_length(response)):
         length = len(body)
     if length is not None and response.status not in (204, 304):
-        raw = [pair for pair in raw if pair[0] != b"content-length"]
+        if _has_length(response):
+            raw = [pair for pair in raw if pair[0] != b"content-length"]
         raw.append((b"content-length", str(length).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": raw})
     if isinstance(body, bytes):
@@ -82,6 +84,11 @@ async def send_response(send: Send, response: HttpResponse, head: bool) -> None:
         async for chunk in body:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+@lru_cache(maxsize=1024)
+def _header_name(name: str) -> bytes:
+    return name.lower().encode("latin-1")
 
 
 def header_value(text: str) -> bytes:

@@ -5,6 +5,7 @@ from base64 import b64decode, b64encode
 from binascii import Error as BadBase64
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, Protocol
 
 from awscrt import checksums as crt
@@ -128,8 +129,13 @@ def _check_encoding(algorithm: str, value: str) -> None:
         raw = b64decode(value, validate=True)
     except (BadBase64, ValueError):
         raw = b""
-    if len(raw) != len(new_hash(algorithm).digest()):
+    if len(raw) != _digest_size(algorithm):
         raise s3_error("InvalidRequest", f"Value for x-amz-checksum-{algorithm.lower()} header is invalid.")
+
+
+@cache
+def _digest_size(algorithm: str) -> int:
+    return len(new_hash(algorithm).digest())
 
 
 def encoded(digest: bytes) -> str:

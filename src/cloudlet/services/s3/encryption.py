@@ -54,8 +54,10 @@ def members_to_keep(bucket: Bucket, params: Mapping[str, Any]) -> dict[str, Any]
 
 def reported(headers: bytes | None) -> dict[str, Any]:
     """The members of a write's output, from the headers that it keeps."""
-    kept = orjson.loads(headers) if headers else {}
-    return {"ServerSideEncryption": "AES256", **{name: kept[name] for name in MEMBERS if name in kept}}
+    if not headers or b"SSEKMSKeyId" not in headers:
+        return {"ServerSideEncryption": "AES256"}
+    kept = orjson.loads(headers)
+    return {name: kept[name] for name in MEMBERS if name in kept} or {"ServerSideEncryption": "AES256"}
 
 
 def _aws_managed_key(bucket: Bucket) -> str:
