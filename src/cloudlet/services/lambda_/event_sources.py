@@ -95,9 +95,9 @@ class EventSourceOperations(LambdaBase):
             )
             for shard, (sequence_number, done) in positions.items():
                 save_position(tx, id_, shard, sequence_number, done=done)
+            tx.after_commit(lambda: self.pollers.replace(id_, mapping))
 
         await self.store.write(write)
-        self.pollers.replace(id_, mapping)
         return self._shown(mapping, "Creating")
 
     @operation("GetEventSourceMapping")
@@ -151,11 +151,11 @@ class EventSourceOperations(LambdaBase):
                 "UPDATE event_source_mapping SET configuration = ?, name = ? WHERE uuid = ?",
                 (orjson.dumps(mapping), parse_arn(mapping["FunctionArn"]).key.name, id_),
             )
+            tx.after_commit(lambda: self.pollers.replace(id_, mapping))
             return mapping
 
-        mapping = await self.store.write(write)
-        self.pollers.replace(id_, mapping)
-        return self._shown(mapping, "Updating")
+        result = self.pollers.result(id_)
+        return self._shown(await self.store.write(write), "Updating", result)
 
     @operation("DeleteEventSourceMapping")
     async def delete_event_source_mapping(
@@ -164,15 +164,15 @@ class EventSourceOperations(LambdaBase):
         def write(tx: Transaction) -> dict[str, Any]:
             mapping = _owned(tx, call, params["UUID"])
             tx.execute("DELETE FROM event_source_mapping WHERE uuid = ?", (params["UUID"],))
+            tx.after_commit(lambda: self.pollers.replace(params["UUID"], None))
             return mapping
 
-        mapping = await self.store.write(write)
-        shown = self._shown(mapping, "Deleting")
-        self.pollers.replace(params["UUID"], None)
-        return shown
+        result = self.pollers.result(params["UUID"])
+        return self._shown(await self.store.write(write), "Deleting", result)
 
-    def _shown(self, mapping: Mapping[str, Any], state: str | None = None) -> dict[str, Any]:
-        shown = {**mapping, "LastProcessingResult": self.pollers.result(mapping["UUID"])}
+    def _shown(self, mapping: Mapping[str, Any], state: str | None = None, result: str | None = None) -> dict[str, Any]:
+        """`result` is of the last batch, where the poller that knows it may be gone."""
+        shown = {**mapping, "LastProcessingResult": result or self.pollers.result(mapping["UUID"])}
         if state is not None:
             shown["State"] = state
         return shown

@@ -1,6 +1,7 @@
 """Owns the pollers: one per enabled event source mapping, replaced when the mapping changes."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ import orjson
 from cloudlet.services.lambda_.poller import Poller, Surroundings
 from cloudlet.services.lambda_.queue_poller import QueuePoller
 from cloudlet.services.lambda_.stream_poller import StreamPoller
+
+_log = logging.getLogger(__name__)
 
 
 class Pollers:
@@ -54,8 +57,13 @@ class Pollers:
             del self._replacing[uuid]
 
     def _start(self, uuid: str, mapping: Mapping[str, Any]) -> None:
-        if mapping["State"] != "Enabled":
+        try:
+            if mapping["State"] != "Enabled":
+                return
+            kind = QueuePoller if mapping["EventSourceArn"].split(":")[2] == "sqs" else StreamPoller
+            poller = kind(self._around, uuid, mapping)
+        except Exception:  # noqa: BLE001 - a boundary: one mapping's trouble is not the others'
+            _log.exception("an event source mapping has no poller", extra={"mapping": uuid})
             return
-        kind = QueuePoller if mapping["EventSourceArn"].split(":")[2] == "sqs" else StreamPoller
-        poller = self._pollers[uuid] = kind(self._around, uuid, mapping)
+        self._pollers[uuid] = poller
         poller.start()
