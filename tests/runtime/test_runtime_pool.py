@@ -33,6 +33,13 @@ class Host:
         self.log += [event.message for event in events]
 
 
+class SlowHost(Host):
+    """Its credentials never come."""
+
+    async def credentials(self, function: FunctionVersion) -> Credentials:
+        return await asyncio.Future()
+
+
 @pytest.fixture
 def host() -> Host:
     return Host()
@@ -144,6 +151,50 @@ async def test_stopping_ends_what_still_runs(host: Host, tmp_path: Path) -> None
     await runtime.stop()
     with pytest.raises(RuntimeStopped):
         await running
+    assert runtime.statistics() == {"idle": 0, "busy": 0, "memory": 0}
+
+
+async def test_stopping_answers_who_waits_for_an_environment(tmp_path: Path) -> None:
+    runtime = Runtime(SlowHost(), SystemClock())
+    runtime.start()
+    function = make(tmp_path, ECHO)
+    waiting = [asyncio.create_task(runtime.invoke(function, invocation())) for _ in range(3)]
+    while not runtime.statistics()["memory"]:
+        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await runtime.stop()
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [RuntimeStopped] * 3
+    assert runtime.statistics() == {"idle": 0, "busy": 0, "memory": 0}
+
+
+async def test_stopping_ends_what_runs_in_an_older_revision(host: Host, tmp_path: Path) -> None:
+    runtime = Runtime(host, SystemClock())
+    runtime.start()
+    code = "import time\ndef handler(event, context): time.sleep(8 if os.environ.get('OLD') else 0)"
+    function = make(tmp_path, f"import os\n{code}", variables={"OLD": "1"})
+    old = asyncio.create_task(runtime.invoke(function, invocation()))
+    while not runtime.statistics()["busy"]:
+        await asyncio.sleep(0.01)
+    await runtime.invoke(replace(function, revision="2", variables={}), invocation())
+    await runtime.stop()
+    with pytest.raises(RuntimeStopped):
+        await old
+
+
+async def test_an_answer_that_is_too_large_ends_its_environment(runtime: Runtime, tmp_path: Path) -> None:
+    code = "import json\ndef handler(event, context): return 'x' * event"
+    function = make(tmp_path, code)
+    large = await runtime.invoke(function, replace(invocation(), payload=b"7000000"))
+    assert b"exceeded maximum allowed payload size (6291556 bytes)." in large.payload
+    assert (await runtime.invoke(function, replace(invocation(), payload=b"1"))).payload == b'"x"'
+
+
+@pytest.mark.timeout(30)
+async def test_a_function_that_prints_without_end_is_timed_out(runtime: Runtime, tmp_path: Path) -> None:
+    function = make(tmp_path, "def handler(event, context):\n  while True: print('y')", timeout=1)
+    outcome = await runtime.invoke(function, invocation())
+    assert b"Task timed out after 1.00 seconds" in outcome.payload
 
 
 async def test_what_is_printed_between_invocations_is_logged(host: Host, runtime: Runtime, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from cloudlet.runtime.memory import Cgroups
 from cloudlet.runtime.output import Output, WriteLog
 from cloudlet.runtime.platform_lines import TIMEOUT, Report
 from cloudlet.runtime.processes import anonymous_memory, children
-from cloudlet.runtime.runtime_api import FunctionError, InitError, RuntimeApi
+from cloudlet.runtime.runtime_api import FunctionError, InitError, ResponseTooLarge, RuntimeApi
 from cloudlet.runtime.sandbox import Bubblewrap, Unconfined
 from cloudlet.runtime.zygote import Forked, Zygote
 
@@ -59,6 +59,7 @@ class ExecutionEnvironment:
         self.expires = 0.0
         self.idle_since = 0.0
         self.ended = False
+        self._closed = False
         self._sandbox = sandbox
         self._zygote = zygote
         self._cgroups = cgroups
@@ -114,11 +115,14 @@ class ExecutionEnvironment:
         return Outcome(payload, error is not None, output.tail())
 
     async def close(self) -> None:
-        """Kills what is left of it."""
+        """Kills what is left of it. May be called again."""
         self.ended = True
         self._kill()
         if self._exit is not None:
             await self._await_end(self._exit)
+        if self._closed:
+            return
+        self._closed = True
         self._api.close()
         self._output.close()
         if self._cgroup is not None:
@@ -176,10 +180,10 @@ class ExecutionEnvironment:
             deadline = self._clock.now() + function.timeout
             async with asyncio.timeout(function.timeout):
                 return await self._api.invoke(invocation, deadline), None
-        except FunctionError as error:
-            return error.payload, _UNHANDLED
-        except InitError as error:
+        except (InitError, ResponseTooLarge) as error:
             self.ended = True
+            return error.payload, _UNHANDLED
+        except FunctionError as error:
             return error.payload, _UNHANDLED
         except TimeoutError:
             self._kill()

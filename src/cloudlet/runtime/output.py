@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import Callable
 
 from cloudlet.core.clock import Clock
@@ -11,6 +12,12 @@ from cloudlet.runtime.platform_lines import JsonLines, Report, TextLines
 # CloudWatch Logs takes events of up to 256 KB; longer lines are cut into several.
 _LONGEST_LINE = 256 * 1024 - 26
 _FLUSH_SECONDS = 1.0
+# Characters of messages, with 26 for each as CloudWatch Logs counts them, that are held until then.
+_MOST_HELD = 1 << 20
+_OVERHEAD = 26
+# All that a pipe holds, and what is taken of it at a time while the function runs.
+_PIPE = 1 << 16
+_CHUNK = 1 << 14
 _TAIL = 4096
 
 WriteLog = Callable[[list[LogEvent]], None]
@@ -28,10 +35,11 @@ class Output:
         os.set_blocking(self._reader, False)
         self._partial = b""
         self._events: list[LogEvent] = []
-        self._tail: list[str] = []
+        self._held = 0
+        self._tail: deque[str] = deque()
         self._tail_size = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._loop.add_reader(self._reader, self.drain)
+        self._loop.add_reader(self._reader, self.drain, _CHUNK)
 
     def close_writer(self) -> None:
         """To be called once the process has its copy."""
@@ -39,21 +47,20 @@ class Output:
             os.close(self.writer)
             self.writer = -1
 
-    def drain(self) -> None:
-        """Takes what was printed up to now."""
-        while True:
-            try:
-                chunk = os.read(self._reader, 1 << 16)
-            except BlockingIOError:
-                return
-            if not chunk:
-                self._loop.remove_reader(self._reader)
-                return
+    def drain(self, most: int = _PIPE) -> None:
+        """Takes what was printed up to now, and no more: who prints on and on must not hold up everybody else."""
+        try:
+            chunk = os.read(self._reader, most)
+        except BlockingIOError:
+            return
+        if chunk:
             self._take(chunk)
+        else:
+            self._loop.remove_reader(self._reader)
 
     def start(self, request_id: str, version: str) -> None:
         """An invocation begins; what `tail` gives begins here."""
-        self._tail, self._tail_size = [], 0
+        self._tail, self._tail_size = deque(), 0
         self.add(self._lines.start(self._clock.now(), request_id, version))
 
     def end(self, report: Report) -> None:
@@ -63,7 +70,7 @@ class Output:
     def add(self, message: str) -> None:
         if self._partial:
             self._end_line()
-        self._append(message)
+        self._append([message])
 
     def tail(self) -> str:
         """The last of what was printed since `start`: 4 KB or a little more."""
@@ -74,7 +81,7 @@ class Output:
             self._timer.cancel()
             self._timer = None
         if self._events:
-            events, self._events = self._events, []
+            events, self._events, self._held = self._events, [], 0
             self._write(events)
 
     def close(self) -> None:
@@ -87,27 +94,34 @@ class Output:
         os.close(self._reader)
 
     def _take(self, chunk: bytes) -> None:
-        *lines, self._partial = (self._partial + chunk).split(b"\n")
-        for line in lines:
-            self._append(_text(line) + "\n")
+        lines, newline, self._partial = (self._partial + chunk).rpartition(b"\n")
+        if newline:
+            self._append([_message(line) for line in lines.decode(errors="replace").split("\n")])
         while len(self._partial) > _LONGEST_LINE:
-            self._append(_text(self._partial[:_LONGEST_LINE]))
+            self._append([_message(self._partial[:_LONGEST_LINE].decode(errors="replace"), end="")])
             self._partial = self._partial[_LONGEST_LINE:]
 
     def _end_line(self) -> None:
         line, self._partial = self._partial, b""
-        self._append(_text(line) + "\n")
+        self._append([_message(line.decode(errors="replace"))])
 
-    def _append(self, message: str) -> None:
-        self._events.append(LogEvent(int(self._clock.now() * 1000), message))
-        self._tail.append(message)
-        self._tail_size += len(message)
-        while self._tail_size - len(self._tail[0]) > _TAIL:
-            self._tail_size -= len(self._tail.pop(0))
-        if self._timer is None:
+    def _append(self, messages: list[str]) -> None:
+        now = int(self._clock.now() * 1000)
+        self._events += [LogEvent(now, message) for message in messages]
+        self._held += sum(map(len, messages)) + _OVERHEAD * len(messages)
+        self._extend_tail(messages[-_TAIL:])
+        if self._held > _MOST_HELD:
+            self.flush()
+        elif self._timer is None:
             self._timer = self._loop.call_later(_FLUSH_SECONDS, self.flush)
 
+    def _extend_tail(self, messages: list[str]) -> None:
+        self._tail += messages
+        self._tail_size += sum(map(len, messages))
+        while self._tail_size - len(self._tail[0]) > _TAIL:
+            self._tail_size -= len(self._tail.popleft())
 
-def _text(line: bytes) -> str:
+
+def _message(line: str, end: str = "\n") -> str:
     """The runtime interface client ends the lines within one message by carriage returns."""
-    return line.decode(errors="replace").replace("\r", "\n")
+    return line.replace("\r", "\n") + end

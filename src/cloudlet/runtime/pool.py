@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
+import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -68,10 +69,12 @@ class Runtime:
         self.cgroups: Cgroups
         self.zygote: Zygote | None = None
         self._pools: dict[str, _Pool] = {}
+        # Those retired as well, while somebody works with them.
+        self._all_pools: weakref.WeakSet[_Pool] = weakref.WeakSet()
         self._budget = memory or 2 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
         self._idle = idle
         self._forks = forks
-        self._stopped = False
+        self.stopped = False
         self._used = 0
         self._short_of_memory: list[asyncio.Future[None]] = []
         self.starts = asyncio.Semaphore(_STARTS_PER_PROCESSOR * (os.cpu_count() or 1))
@@ -87,16 +90,16 @@ class Runtime:
 
     def warm_up(self) -> None:
         """There is a function, so that it may soon be invoked. Returns at once."""
-        if self.zygote is not None and not self._stopped:
+        if self.zygote is not None and not self.stopped:
             self.zygote.warm_up()
 
     async def stop(self) -> None:
         """Kills every environment; returns when none is left."""
-        self._stopped = True
+        self.stopped = True
         if self._reaper is not None:
             self._reaper.cancel()
-        for pool in self._pools.values():
-            pool.retire(kill=True)
+        for pool in list(self._all_pools):
+            pool.stop()
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.zygote is not None:
@@ -105,15 +108,16 @@ class Runtime:
 
     async def invoke(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
         """Raises TooManyEnvironments, RuntimeStopped, or what `Host.credentials` raised."""
-        if self._stopped:
+        if self.stopped:
             raise RuntimeStopped
         pool = self._pools.get(function.arn)
         if pool is None or pool.function.revision != function.revision:
             if pool is not None:
                 pool.retire()
             pool = self._pools[function.arn] = _Pool(self, function)
+            self._all_pools.add(pool)
         outcome = await pool.invoke(invocation)
-        if self._stopped and outcome.failed:
+        if self.stopped and outcome.failed:
             raise RuntimeStopped
         return outcome
 
@@ -207,6 +211,8 @@ class _Pool:
         environment = self._take_idle() or await self._await_environment()
         self.busy.add(environment)
         try:
+            if self._runtime.stopped:
+                raise RuntimeStopped
             return await environment.invoke(invocation)
         except asyncio.CancelledError:
             environment.ended = True
@@ -215,16 +221,21 @@ class _Pool:
             self.busy.discard(environment)
             self._give(environment)
 
-    def retire(self, *, kill: bool = False) -> None:
-        """Ends the idle environments now and the others once they have answered, or all of them now."""
+    def retire(self) -> None:
+        """Ends the idle environments now and the others once they have answered."""
         self._retired = True
         while self.idle:
             self._end(self.idle.popleft())
-        if kill:
-            for task in self._starts:
-                task.cancel()
-            for environment in self.busy:
-                self._runtime.spawn(environment.close())
+
+    def stop(self) -> None:
+        """Ends all of them now; whoever waits for one hears of it."""
+        self.retire()
+        while (turn := self._next_turn()) is not None:
+            turn.set_exception(RuntimeStopped())
+        for task in self._starts:
+            task.cancel()
+        for environment in self.busy:
+            self._runtime.spawn(environment.close())
 
     def reap(self, before: float) -> None:
         while self.idle and self.idle[0].idle_since < before:
@@ -290,7 +301,7 @@ class _Pool:
 
     def _start_missing(self) -> None:
         """As many as there are invocations waiting; where environments would share a /tmp, one at a time."""
-        wanted = len(self._waiting)
+        wanted = 0 if self._runtime.stopped else len(self._waiting)
         if self._runtime.sandbox.shares_tmp:
             wanted = min(wanted, 1 - len(self.busy))
         while self._starting < wanted:

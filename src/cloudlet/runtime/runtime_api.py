@@ -21,6 +21,12 @@ _TRIES = 20
 _AGAIN_SECONDS = 0.01
 # AWS's limit of a response, with the room that it leaves for the envelope.
 LARGEST_RESPONSE = 6 * 1024 * 1024 + 100
+# A request with its head and with what frames its chunks.
+_LARGEST_REQUEST = 2 * LARGEST_RESPONSE
+_TOO_LARGE = (
+    b'{"errorType":"Function.ResponseSizeTooLarge","errorMessage":'
+    b'"Response payload size exceeded maximum allowed payload size (%d bytes)."}' % LARGEST_RESPONSE
+)
 
 
 class InitError(Exception):
@@ -37,6 +43,10 @@ class FunctionError(Exception):
     def __init__(self, payload: bytes) -> None:
         super().__init__(payload.decode(errors="replace"))
         self.payload = payload
+
+
+class ResponseTooLarge(FunctionError):
+    """Raised in place of the response. The runtime takes the refusal badly: it exits."""
 
 
 class RuntimeApi:
@@ -77,7 +87,7 @@ class RuntimeApi:
     def invoke(self, invocation: Invocation, deadline: float) -> asyncio.Future[bytes]:
         """Hands the invocation to the runtime, which has been `ready`. `deadline` is in epoch seconds.
 
-        The future holds the response, or raises FunctionError.
+        The future holds the response, or raises FunctionError or ResponseTooLarge.
         """
         self._invocation = invocation
         answer = self._answer = self._loop.create_future()
@@ -128,12 +138,21 @@ class RuntimeApi:
                     self.ready.set_result(None)
                 self._hand_over()
             case b"POST", [b"invocation", id_, (b"response" | b"error") as kind]:
-                self._handle_answer(connection, id_.decode(), kind == b"error", body)
+                self._handle_answer(connection, id_, kind == b"error", body)
             case b"POST", [b"init", b"error"]:
                 connection.reply(202, b'{"status":"OK"}')
                 self.fail(InitError(body))
             case _:
                 connection.reply(404, b'{"errorMessage":"Not found","errorType":"NotFound"}')
+
+    def refuse(self, connection: "_Connection", path: bytes) -> None:
+        """The body is larger than any may be. If it is of the answer that is awaited, the function has failed."""
+        connection.reply(413, _TOO_LARGE)
+        match path.removeprefix(_PREFIX).split(b"/"):
+            case [b"invocation", id_, (b"response" | b"error")] if self._awaits(id_):
+                self._settle(ResponseTooLarge(_TOO_LARGE))
+            case _:
+                pass
 
     def _hand_over(self) -> None:
         """Once there are both an invocation and a runtime that asks for one."""
@@ -142,25 +161,24 @@ class RuntimeApi:
             self._polling = self._next = None
             polling.reply(200, payload, headers)
 
-    def _handle_answer(self, connection: "_Connection", id_: str, failed: bool, body: bytes) -> None:
-        answer = self._answer
-        if self._invocation is None or id_ != self._invocation.request_id or answer is None:
-            connection.reply(400, b'{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}')
-            return
-        self._answer = None
-        if not failed and len(body) > LARGEST_RESPONSE:
-            message = f"Response payload size exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes)."
-            error = f'{{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"{message}"}}'.encode()
-            connection.reply(413, error)
-            failed, body = True, error
-        else:
+    def _handle_answer(self, connection: "_Connection", id_: bytes, failed: bool, body: bytes) -> None:
+        if self._awaits(id_):
             connection.reply(202, b'{"status":"OK"}')
-        if answer.done():
-            return  # timed out a moment ago
-        if failed:
-            answer.set_exception(FunctionError(body))
+            self._settle(FunctionError(body) if failed else body)
         else:
-            answer.set_result(body)
+            connection.reply(400, b'{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}')
+
+    def _awaits(self, id_: bytes) -> bool:
+        return self._answer is not None and self._invocation is not None and id_ == self._invocation.request_id.encode()
+
+    def _settle(self, result: bytes | FunctionError) -> None:
+        answer, self._answer = self._answer, None
+        if answer is None or answer.done():
+            return  # timed out a moment ago
+        if isinstance(result, FunctionError):
+            answer.set_exception(result)
+        else:
+            answer.set_result(result)
 
 
 class _Connection(asyncio.Protocol):
@@ -172,6 +190,8 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._url = b""
         self._body: list[bytes] = []
+        self._body_size = 0
+        self._received = 0
         self._early: list[bytes] | None = []  # until the connection is accepted
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -188,23 +208,30 @@ class _Connection(asyncio.Protocol):
 
     def accept(self) -> None:
         """What has come until now counts, and what will come."""
-        early, self._early = b"".join(self._early or ()), None
+        early, self._early, self._received = b"".join(self._early or ()), None, 0
         if early:
             self.data_received(early)
 
     def data_received(self, data: bytes) -> None:
+        self._received += len(data)
         if self._early is not None:
             self._early.append(data)
+            if self._received > _LARGEST_REQUEST:
+                self.close()
             return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
-            self.close()
+            self._end()
+        else:
+            if self._received > _LARGEST_REQUEST:
+                self.close()
 
     # What the parser calls.
     def on_message_begin(self) -> None:
         self._url = b""
         self._body = []
+        self._body_size = 0
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -214,13 +241,20 @@ class _Connection(asyncio.Protocol):
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
+        self._body_size += len(body)
+        if self._body_size > LARGEST_RESPONSE:
+            raise ValueError("too large")  # ends the parsing
         self._body.append(body)
 
     def on_message_complete(self) -> None:
+        self._received = 0
         self._api.handle(self, self._parser.get_method(), self._url, b"".join(self._body))
 
     def reply(self, status: int, body: bytes, headers: list[str] | None = None) -> None:
         if self._transport is None:
+            return
+        if self._transport.get_write_buffer_size() > _LARGEST_REQUEST:
+            self.close()  # it asks on and on, and reads no reply
             return
         head = [
             f"HTTP/1.1 {status} OK",
@@ -232,6 +266,13 @@ class _Connection(asyncio.Protocol):
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+    def _end(self) -> None:
+        """Nothing more of this connection can be understood, or none is wanted."""
+        if self._body_size > LARGEST_RESPONSE:
+            self._api.refuse(self, self._url)
+        if self._transport is not None:
+            self._transport.close()
 
 
 def _trace_id(request_id: str, now: float) -> str:

@@ -41,12 +41,16 @@ class FunctionLogs:
         self._refused: set[str] = set()
         self._writer: asyncio.Task[None] | None = None
         self._size = 0
+        self._full = False
 
     def write(self, key: FunctionKey, role: str, group: str, stream: str, events: list[LogEvent]) -> None:
         """Takes the events over; they are written soon. What prints faster than that loses some of it."""
         if self._size > _MOST_WAITING:
-            _log.warning("a function prints more than can be logged", extra={"log_group": group, "lost": len(events)})
+            if not self._full:
+                _log.warning("a function prints more than can be logged", extra={"log_group": group})
+            self._full = True
             return
+        self._full = False
         self._size += sum(map(_length, events))
         self._waiting[_Stream(key, role, group, stream)] += events
         if self._writer is None:
