@@ -30,6 +30,8 @@ _INSERT = (
     "INSERT INTO objects (bucket, key, live, version, delete_marker, modified, size, etag, owner, headers, checksum,"
     " tags, acl, upload, blob, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+# The live version of the key goes in the same statement: of the others, none is live.
+_REPLACE = _INSERT.replace("INSERT", "INSERT OR REPLACE", 1)
 
 
 @dataclass(slots=True)
@@ -122,6 +124,8 @@ def object_version(reader: Reader, bucket: Bucket, key: str, version: str) -> Ob
 def put_object(tx: Transaction, bucket: Bucket, new: NewObject, current: ObjectVersion | None) -> Written:
     """Makes it the live version of its key. `current` is the live version that this transaction has read."""
     versioning = versioning_of(tx, bucket)
+    if not versioning and (current is None or _is_one_row(current)):
+        return Written(_insert(tx, bucket, new, NULL_VERSION, _REPLACE), None, [])
     if versioning == "Enabled":
         _retire(tx, current)
         version = new_version_id()
@@ -183,7 +187,12 @@ def check_key(key: str) -> None:
         raise s3_error("KeyTooLongError", Size=size, MaxSizeAllowed=LARGEST_KEY)
 
 
-def _insert(tx: Transaction, bucket: Bucket, new: NewObject, version: str) -> int:
+def _is_one_row(version: ObjectVersion) -> bool:
+    """Whether nothing but its row belongs to it, so that the row can be replaced as it is."""
+    return version.version == NULL_VERSION and version.upload is None and version.blob is None
+
+
+def _insert(tx: Transaction, bucket: Bucket, new: NewObject, version: str, statement: str = _INSERT) -> int:
     values = (
         bucket.id,
         new.key,
@@ -202,7 +211,7 @@ def _insert(tx: Transaction, bucket: Bucket, new: NewObject, version: str) -> in
         new.blob,
         new.content,
     )
-    return tx.insert(_INSERT, values)
+    return tx.insert(statement, values)
 
 
 def _retire(tx: Transaction, current: ObjectVersion | None) -> None:
