@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
@@ -53,14 +54,19 @@ def _measure(peer: Peer, seconds: float) -> Iterator[Measure]:
     yield _told(peer, Measure("Start-up", statistics.median(starts), "s", note=f"median of {_STARTS}"))
     yield _told(peer, Measure("Idle memory", statistics.median(memory) / 1e6, "MB"))
     with RunningPeer(peer) as server:
-        for measure in measure_data(server, seconds):
-            yield _told(peer, measure)
-        role = make_role(server)
-        for measure in measure_functions(server, role):
-            yield _told(peer, measure)
+        yield from _as_far_as_it_goes(peer, measure_data(server, seconds))
+        yield from _as_far_as_it_goes(peer, measure_functions(server, make_role(server)))
     with RunningPeer(peer) as server:
-        for measure in measure_lab(server, make_role(server)):
+        yield from _as_far_as_it_goes(peer, measure_lab(server, make_role(server)))
+
+
+def _as_far_as_it_goes(peer: Peer, measures: Iterator[Measure]) -> Iterator[Measure]:
+    """What a server cannot do here (moto runs functions in Docker only) is missing in its column."""
+    try:
+        for measure in measures:
             yield _told(peer, measure)
+    except (BotoCoreError, ClientError, OSError, ValueError) as error:
+        _log.warning("%-10s not measured further: %s", peer.name, error)
 
 
 def _told(peer: Peer, measure: Measure) -> Measure:
@@ -78,10 +84,13 @@ def _table(results: dict[str, list[Measure]]) -> Table:
     for name in others if "cloudlet" in results else []:
         table.add_column(f"× {name}", justify="right")
     first = next(iter(results.values()))
-    for row, measure in enumerate(first):
-        cells = [_cell(found[row]) for found in results.values()]
-        if "cloudlet" in results:
-            cells += [_ratio(results["cloudlet"][row].ratio_to(results[name][row])) for name in others]
+    by_name = {name: {measure.name: measure for measure in found} for name, found in results.items()}
+    for measure in first:
+        missing = Measure(measure.name, None, measure.unit)
+        row = {name: found.get(measure.name, missing) for name, found in by_name.items()}
+        cells = [_cell(found) for found in row.values()]
+        if "cloudlet" in row:
+            cells += [_ratio(row["cloudlet"].ratio_to(row[name])) for name in others]
         table.add_row(measure.name, *cells)
     return table
 

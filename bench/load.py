@@ -76,6 +76,10 @@ def closed_loop(port: int, requests: list[bytes], *, connections: int = 16, seco
             if not status.startswith(b"2"):
                 result.failed += 1
                 result.first_failure = result.first_failure or client.last.decode("utf-8", "replace")[:500]
+            if client.ended:
+                selector.unregister(client.socket)
+                client.renew()
+                selector.register(client.socket, selectors.EVENT_READ, client)
             client.send(next(upcoming))
     result.seconds = now - started
     for client in clients:
@@ -96,6 +100,7 @@ class _Connection:
         self._port = port
         self.socket = _connect(port)
         self.closed = False
+        self.ended = False
         self.sent = 0.0
         self.last = b""
         self._request = b""
@@ -109,11 +114,15 @@ class _Connection:
         except (BrokenPipeError, ConnectionResetError):
             self.closed = True
 
-    def reconnect(self) -> None:
+    def renew(self) -> None:
+        """A new connection after a server that does not keep them has answered."""
         self.socket.close()
         self.socket = _connect(self._port)
-        self.closed = False
+        self.closed = self.ended = False
         self._buffer = b""
+
+    def reconnect(self) -> None:
+        self.renew()
         self.socket.sendall(self._request)
 
     def receive(self) -> bytes | None:
@@ -140,6 +149,7 @@ class _Connection:
         if not complete:
             return None
         self.last, self._buffer = self._buffer, b""
+        self.ended = b"connection: close" in lower or lower.startswith(b"http/1.0")
         return head.split(b" ", 2)[1]
 
 
