@@ -2,7 +2,7 @@
 
 Statements take microseconds, the fsync at the end of a group hundreds of them. On the thread, every statement would
 have to win the interpreter lock back from a busy event loop: an object of 4 KB, some ten statements, went at 1,500 a
-second that way, at 4,000 this way. So only the waiting is left to the thread, and the writes that take long.
+second that way, at 2,900 this way. So only the waiting is left to the thread, and the writes that take long.
 """
 
 import asyncio
