@@ -13,8 +13,9 @@ import pytest_asyncio
 from test_runtime_pool import Host, invocation, make, warm_up
 
 from cloudlet.core.clock import SystemClock
-from cloudlet.runtime import Runtime
+from cloudlet.runtime import Runtime, RuntimeStopped, zygote
 from cloudlet.runtime.processes import children, tree
+from cloudlet.runtime.sandbox import Bubblewrap
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="the zygote needs bubblewrap")
 
@@ -23,12 +24,24 @@ FORKED, EXECUTED = b'"/var/nursery.py"', b'"/var/bootstrap.py"'
 
 
 @pytest_asyncio.fixture
-async def runtime() -> AsyncIterator[Runtime]:
+async def cold_runtime() -> AsyncIterator[Runtime]:
     started = Runtime(Host(), SystemClock())
     started.start()
-    await warm_up(started)
     yield started
     await started.stop()
+
+
+@pytest_asyncio.fixture
+async def runtime(cold_runtime: Runtime) -> Runtime:
+    await warm_up(cold_runtime)
+    return cold_runtime
+
+
+async def run_at_once(runtime: Runtime, folder: Path, count: int) -> list[bytes]:
+    """Each has an environment of its own. What they answer, sorted."""
+    functions = [make(folder, MAIN, arn=f"arn:aws:lambda:us-east-1:000000000000:function:f:{i}") for i in range(count)]
+    outcomes = await asyncio.gather(*(runtime.invoke(function, invocation()) for function in functions))
+    return sorted(outcome.payload for outcome in outcomes)
 
 
 def is_running(pid: int) -> bool:
@@ -40,6 +53,66 @@ def is_running(pid: int) -> bool:
 
 async def test_an_environment_is_forked(runtime: Runtime, tmp_path: Path) -> None:
     assert (await runtime.invoke(make(tmp_path, MAIN), invocation())).payload == FORKED
+
+
+async def test_several_at_once_wait_until_it_is_warm(cold_runtime: Runtime, tmp_path: Path) -> None:
+    payloads = await run_at_once(cold_runtime, tmp_path, 4)
+    assert payloads.count(EXECUTED) <= 1
+    assert payloads.count(FORKED) >= 3
+
+
+async def test_the_first_one_does_not_wait_if_it_has_just_begun(
+    cold_runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zygote, "_JUST_BEGUN_SECONDS", 60.0)
+    assert await run_at_once(cold_runtime, tmp_path, 2) == [EXECUTED, FORKED]
+
+
+async def test_who_asks_later_waits_even_alone(
+    cold_runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zygote, "_JUST_BEGUN_SECONDS", 0.0)
+    assert await run_at_once(cold_runtime, tmp_path, 1) == [FORKED]
+
+
+@pytest.fixture
+def never_warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A zygote that hears everything and says nothing."""
+    monkeypatch.setattr(zygote, "_JUST_BEGUN_SECONDS", 0.0)
+    monkeypatch.setattr(Bubblewrap, "zygote_command", lambda *_: ["/bin/cat"])
+
+
+@pytest.mark.usefixtures("never_warm")
+async def test_nobody_waits_for_what_it_cannot_do(
+    cold_runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zygote, "_PATIENCE_SECONDS", 3600.0)
+    function = make(tmp_path, MAIN, variables={"LANG": "C"})
+    assert (await cold_runtime.invoke(function, invocation())).payload == EXECUTED
+
+
+@pytest.mark.usefixtures("never_warm")
+async def test_nobody_waits_for_ever(cold_runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zygote, "_PATIENCE_SECONDS", 0.01)
+    assert await run_at_once(cold_runtime, tmp_path, 2) == [EXECUTED] * 2
+
+
+@pytest.mark.parametrize("command", [["/bin/false"], ["/bin/sh", "-c", "exit 0"], ["/nonexistent"]])
+async def test_without_it_all_start_in_the_ordinary_way(
+    cold_runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setattr(zygote, "_JUST_BEGUN_SECONDS", 0.0)
+    monkeypatch.setattr(Bubblewrap, "zygote_command", lambda *_: command)
+    assert await run_at_once(cold_runtime, tmp_path, 3) == [EXECUTED] * 3
+
+
+async def test_stopping_while_somebody_waits_for_it(cold_runtime: Runtime, tmp_path: Path) -> None:
+    running = asyncio.create_task(run_at_once(cold_runtime, tmp_path, 3))
+    await asyncio.sleep(0)
+    await cold_runtime.stop()
+    with pytest.raises(RuntimeStopped):
+        await running
+    assert not children(os.getpid())
 
 
 async def test_who_brings_what_is_loaded_gets_their_own(runtime: Runtime, tmp_path: Path) -> None:

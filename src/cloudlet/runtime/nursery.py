@@ -47,7 +47,7 @@ _libc.syscall.restype = ctypes.c_long
 
 
 class Nursery:
-    """`serve` returns in the process of each function, and only there."""
+    """`answer` and `serve` return the request that made the process, in the process of each function."""
 
     def __init__(self) -> None:
         self._server = socket.socket(fileno=_SERVER)
@@ -55,8 +55,12 @@ class Nursery:
         self._alive, self._living = os.pipe()
         self._processes: dict[int, int] = {}  # descriptor to pid
 
+    def descriptors(self) -> set[int]:
+        """Those that it needs itself, and passes on to no function."""
+        return {_SERVER, self._alive, self._living, *self._processes}
+
     def serve(self) -> dict:
-        """The request that made this process."""
+        """Tells Cloudlet that the zygote is warm. Returns for no other process."""
         names = sorted({name.partition(".")[0] for name in sys.modules})
         self._server.send(json.dumps({"modules": names, "memory": _anonymous_memory()}).encode())
         while True:
@@ -66,10 +70,11 @@ class Nursery:
             for descriptor, _ in poll.poll():
                 if descriptor != _SERVER:
                     self._bury(descriptor)
-                elif (request := self._answer()) is not None:
+                elif (request := self.answer()) is not None:
                     return request
 
-    def _answer(self) -> dict | None:
+    def answer(self) -> dict | None:
+        """Waits for one request; None in the zygote itself."""
         message, ancillary, _, _ = self._server.recvmsg(_REQUEST_SIZE, socket.CMSG_SPACE(2 * 4))
         if not message:
             os._exit(0)  # Cloudlet is gone
@@ -241,10 +246,10 @@ def _close_all_but_standard() -> None:
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
 
 
-def _be_single() -> None:
-    """Neither a thread nor an open file may be passed on."""
-    tasks, descriptors = os.listdir("/proc/self/task"), set(os.listdir("/proc/self/fd"))
-    extra = [name for name in descriptors - {"0", "1", "2"} if os.path.exists(f"/proc/self/fd/{name}")]
+def _be_single(own: set[int]) -> None:
+    """Neither a thread nor an open file may be passed on, but for those that are closed in time."""
+    tasks, descriptors = os.listdir("/proc/self/task"), set(map(int, os.listdir("/proc/self/fd")))
+    extra = [number for number in descriptors - {0, 1, 2} - own if os.path.exists(f"/proc/self/fd/{number}")]
     if len(tasks) > 1 or extra:
         raise RuntimeError(f"threads {tasks}, descriptors {extra}")
 
@@ -269,14 +274,15 @@ def main() -> None:
     standard = standard_path(runtime)
     sys.path[:] = [runtime, *standard]
     sys.path_importer_cache.clear()
+    nursery = Nursery()
+    # The first request is for a process that does nothing: it shows whether this works, while the rest is loaded.
+    if nursery.answer() is not None:
+        return
     _warm_up()
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # what little garbage there is as well: looking for it takes longer than is worth it
     _libc.malloc_trim(0)
-    _be_single()
-    request = Nursery().serve()
-    if request["variables"] is None:
-        return  # Cloudlet wanted to see whether it works
+    _be_single(nursery.descriptors())
+    request = nursery.serve()
     _adopt_variables(request["variables"])
     # They have read the environment when they were loaded.
     for name in ("awslambdaric.lambda_runtime_client", "awslambdaric.bootstrap"):

@@ -313,6 +313,8 @@ class _Pool:
     async def _start_one(self) -> None:
         environment: ExecutionEnvironment | None = None
         try:
+            if self._runtime.zygote is not None:
+                await self._runtime.zygote.get_ready(self.function)
             if not await self._runtime.reserve(self.function.memory, self._is_short):
                 return None
             environment = self._new_environment()

@@ -4,8 +4,8 @@ The zygote (`nursery.py`) runs in a sandbox of its own and has loaded the runtim
 cannot do is done in the ordinary way: `fork` answers None then. Messages are JSON, one per packet:
 
     to it    {"code", "layers", "tmp" (bytes), "user", "passwd", "variables"} and descriptors: the output, the cgroup
-    from it  {"modules", "memory" (bytes)} once it is warm, then {"pid"} or {"error"} for each request,
-             {"ended" (pid), "status"} for each process
+    from it  {"pid"} or {"error"} for each request: for the first one before it warms up, for the others afterwards,
+             {"modules", "memory" (bytes)} once it is warm, {"ended" (pid), "status"} for each process
 """
 
 import asyncio
@@ -29,6 +29,9 @@ from cloudlet.runtime.variables import ZYGOTE_VARIABLES
 _log = logging.getLogger(__name__)
 
 _WARM_SECONDS = 30.0
+# An environment waits no longer for it to get warm, and the only one asked for not at all while it has just begun.
+_PATIENCE_SECONDS = 5.0
+_JUST_BEGUN_SECONDS = 0.1
 _ANSWER_SECONDS = 5.0
 _END_SECONDS = 2.0
 _MESSAGE = 1 << 16
@@ -74,6 +77,10 @@ class Zygote:
         self._works = True
         self.is_warm = False
         self._life: asyncio.Task[None] | None = None
+        self._began = 0.0
+        self._is_overtaken = False
+        # Done when it is warm, or will not be.
+        self._settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._socket: socket.socket | None = None
         self._modules: frozenset[str] = frozenset()
         self._inherited = 0
@@ -82,9 +89,25 @@ class Zygote:
         self._forked: dict[int, Forked] = {}
 
     def warm_up(self) -> None:
-        """Returns at once. Until it is warm, environments start in the ordinary way."""
+        """Returns at once."""
         if self._works and (self._life is None or self._life.done()):
+            loop = asyncio.get_running_loop()
+            self._began, self._is_overtaken, self._settled = loop.time(), False, loop.create_future()
             self._life = asyncio.create_task(self._live())
+
+    async def get_ready(self, function: FunctionVersion) -> None:
+        """Returns when there is nothing to be gained by waiting any longer before the function is started.
+
+        Getting warm takes about as long as starting one function that imports boto3, so that it is worth waiting for:
+        starting several at once in the ordinary way would take each of them longer, and the zygote too.
+        """
+        self.warm_up()
+        if self._settled.done() or not self._works or not self._suits(function):
+            return
+        if not self._is_overtaken and asyncio.get_running_loop().time() < self._began + _JUST_BEGUN_SECONDS:
+            self._is_overtaken = True
+            return
+        await asyncio.wait((self._settled,), timeout=_PATIENCE_SECONDS)
 
     async def fork(
         self,
@@ -145,19 +168,21 @@ class Zygote:
     async def _get_warm(self, ours: socket.socket) -> None:
         asyncio.get_running_loop().add_reader(ours, self._receive, ours)
         async with asyncio.timeout(_WARM_SECONDS):
+            trial = await self._try_out()
             warm = await self._next_answer()
-            self._modules = frozenset(warm["modules"])
-            self._inherited = max(0, warm["memory"] - _INTERPRETER)
-            await self._prove()
-        self.is_warm = True
-
-    async def _prove(self) -> None:
-        """Not every machine allows every step: a process that does nothing has to come to a good end."""
-        nothing = {"code": "/usr", "layers": None, "tmp": 4096, "passwd": "", "variables": None}
-        process = await self._request({**nothing, "user": self._sandbox.take_user()}, _STANDARD_ERROR, None)
-        status = await process.wait()
+            status = await trial.wait()
         if status != 0:
             raise ZygoteError(f"a forked process ended with {status}")
+        self._modules = frozenset(warm["modules"])
+        self._inherited = max(0, warm["memory"] - _INTERPRETER)
+        self.is_warm = True
+        self._settled.set_result(None)
+
+    async def _try_out(self) -> Forked:
+        """Not every machine allows every step: a process that does nothing has to come to a good end."""
+        nothing = {"code": "/usr", "layers": None, "tmp": 4096, "passwd": "", "variables": None}
+        self._send({**nothing, "user": self._sandbox.take_user()}, _STANDARD_ERROR, None)
+        return _forked(await self._next_answer())
 
     def _suits(self, function: FunctionVersion) -> bool:
         """Not if it brings its own version of something loaded, or settings for what has started already."""
@@ -175,10 +200,7 @@ class Zygote:
     async def _request(self, request: dict[str, Any], output: int, cgroup: Path | None) -> Forked:
         self._send(request, output, cgroup)
         async with asyncio.timeout(_ANSWER_SECONDS):
-            answer = await self._next_answer()
-        if "error" in answer:
-            raise ZygoteError(answer["error"])
-        return answer["forked"]
+            return _forked(await self._next_answer())
 
     def _send(self, request: dict[str, Any], output: int, cgroup: Path | None) -> None:
         if self._socket is None:
@@ -221,6 +243,8 @@ class Zygote:
     def _forget(self) -> None:
         """It has ended, or will now, and the kernel kills what it has started."""
         self.is_warm = False
+        if not self._settled.done():
+            self._settled.set_result(None)
         if self._socket is not None:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
@@ -232,6 +256,12 @@ class Zygote:
         forked, self._forked = self._forked, {}
         for process in forked.values():
             process.end(-signal.SIGKILL)
+
+
+def _forked(answer: dict[str, Any]) -> Forked:
+    if "error" in answer:
+        raise ZygoteError(answer["error"])
+    return answer["forked"]
 
 
 async def _await_end(process: asyncio.subprocess.Process) -> None:
