@@ -1,6 +1,7 @@
 """The zygote: which functions it forks, and what becomes of its end."""
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -157,6 +158,22 @@ def handler(event, context):
     function = make(tmp_path, code, region="eu-north-1")
     expected = b'["ASIA", "http://127.0.0.1:1", "eu-north-1"]'
     assert (await runtime.invoke(function, invocation())).payload == expected
+
+
+async def test_the_services_that_there_are_are_known(runtime: Runtime, tmp_path: Path) -> None:
+    code = """
+import boto3
+from botocore.loaders import Loader
+boto3.client("s3")
+warm = boto3.DEFAULT_SESSION._loader
+known = {key[1]: found for key, found in warm._cache.items() if key[0] == "list_available_services"}
+def handler(event, context):
+    cold = Loader(extra_search_paths=warm.search_paths)
+    return {kind: found == cold.list_available_services(kind) for kind, found in known.items()}
+"""
+    answer = json.loads((await runtime.invoke(make(tmp_path, code), invocation())).payload)
+    assert set(answer) >= {"service-2", "endpoint-rule-set-1", "resources-1", "paginators-1", "waiters-2"}
+    assert all(answer.values())
 
 
 async def test_memory_of_the_zygote_does_not_count(runtime: Runtime, tmp_path: Path) -> None:

@@ -27,6 +27,10 @@ _REQUEST_SIZE = 1 << 18
 _HOST = "/var/host"
 _COVERED_IN_PROC = ("/proc/bus", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 _WARMED_CLIENTS = ("s3", "dynamodb", "sqs", "sns")
+# What clients load for their first request.
+_LOADED_LATE = ("boto3.dynamodb.table", "encodings.idna")
+# The kinds of files with the models of services.
+_MODEL_FILES = ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2", "resources-1")
 
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _NEW_NAMESPACES = 0x00020000 | 0x04000000 | 0x08000000 | 0x20000000  # mount, uts, ipc, pid
@@ -221,19 +225,40 @@ def _check(result: int, what: str = "") -> None:
 def _warm_up() -> None:
     """Imports what functions use, and leaves a default session that has read what clients are made of."""
     import boto3  # pyright: ignore[reportMissingImports]
+    from botocore import loaders  # pyright: ignore[reportMissingImports]
 
     # This extension reads the address of the Runtime API when it is loaded, so that each function has to do that.
     sys.modules["runtime_client"] = None  # type: ignore[assignment] - for "not to be found"
     importlib.import_module("awslambdaric.bootstrap")
     del sys.modules["runtime_client"]
+    for name in _LOADED_LATE:
+        importlib.import_module(name)
+    # Models become plain dictionaries: smaller, and so faster to make and to share.
+    ordered, loaders.OrderedDict = loaders.OrderedDict, dict
     boto3.setup_default_session()
+    session: Any = vars(boto3.DEFAULT_SESSION)["_session"]
+    _list_models(session.get_component("data_loader"))
     for name in _WARMED_CLIENTS:
         client = boto3.client(name, "us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
         client.close()
     boto3.resource("dynamodb", "us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
-    session: Any = vars(boto3.DEFAULT_SESSION)["_session"]
+    loaders.OrderedDict = ordered
     session._config = session._profile_map = None  # the function may have a configuration
     assert session._credentials is None
+
+
+def _list_models(loader: Any) -> None:
+    """Leaves botocore's loader knowing which services there are: it would walk through all folders for each kind."""
+    found: dict[str, set[str]] = {kind: set() for kind in _MODEL_FILES}
+    for path in filter(os.path.isdir, loader.search_paths):
+        for service in os.scandir(path):
+            for version in os.scandir(service) if service.is_dir() else ():
+                for file in os.listdir(version) if version.is_dir() else ():
+                    kind, _, ending = file.partition(".")
+                    if ending in ("json", "json.gz") and kind in found:
+                        found[kind].add(service.name)
+    for kind, services in found.items():
+        loader._cache["list_available_services", kind] = sorted(services)
 
 
 def _anonymous_memory() -> int:
