@@ -8,7 +8,6 @@ from cloudlet.core.context import Call
 from cloudlet.core.errors import NotImplementedByCloudlet
 from cloudlet.core.ids import lower_id
 from cloudlet.core.service import operation
-from cloudlet.services.apigatewayv2 import openapi
 from cloudlet.services.apigatewayv2.base import bad_request, paged, without
 from cloudlet.services.apigatewayv2.matching import DEFAULT
 from cloudlet.services.apigatewayv2.routes import Routes, add_integration, add_route
@@ -17,6 +16,8 @@ from cloudlet.store import Transaction
 
 if TYPE_CHECKING:
     from types_boto3_apigatewayv2 import type_defs as t
+
+    from cloudlet.services.apigatewayv2.openapi import Imported
 
 _QUICK = ("CredentialsArn", "RouteKey", "Target")
 _DEFAULTS = {
@@ -154,7 +155,7 @@ class Apis(Routes, Stages):
         add_route(tx, api_id, {"RouteKey": key, "Target": route_target, "ApiGatewayManaged": True})
         self.add_stage(tx, call, api_id, {"StageName": DEFAULT, "AutoDeploy": True, "ApiGatewayManaged": True})
 
-    def _add_routes(self, tx: Transaction, call: Call, api_id: str, imported: openapi.Imported) -> None:
+    def _add_routes(self, tx: Transaction, call: Call, api_id: str, imported: "Imported") -> None:
         for each in imported.routes:
             members: dict[str, Any] = {"RouteKey": each.key}
             if each.operation_name is not None:
@@ -176,7 +177,10 @@ def _check(given: dict[str, Any]) -> None:
         raise bad_request("Using wildcard in allowed origins is not supported with allow credentials")
 
 
-def _read(params: dict[str, Any]) -> openapi.Imported:
+def _read(params: dict[str, Any]) -> "Imported":
+    # A slow import, because of yaml: a server that is given no document does not wait for it at its start.
+    from cloudlet.services.apigatewayv2 import openapi
+
     if params.get("Basepath", "ignore") != "ignore":
         raise NotImplementedByCloudlet(f"Basepath {params['Basepath']} of an import")
     imported = openapi.read(params["Body"])
