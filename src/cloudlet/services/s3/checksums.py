@@ -6,11 +6,12 @@ from binascii import Error as BadBase64
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, Protocol
-
-from awscrt import checksums as crt
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from cloudlet.services.s3.errors import s3_error
+
+if TYPE_CHECKING:
+    from awscrt import checksums as crt
 
 ChecksumType = Literal["FULL_OBJECT", "COMPOSITE"]
 DEFAULT_ALGORITHM = "CRC64NVME"
@@ -36,7 +37,7 @@ class _Crc:
 
 
 class _XXHash:
-    def __init__(self, state: crt.XXHash) -> None:
+    def __init__(self, state: "crt.XXHash") -> None:
         self._state = state
 
     def update(self, data: bytes, /) -> None:
@@ -46,22 +47,30 @@ class _XXHash:
         return self._state.finalize()
 
 
+@cache
+def _crt() -> Any:
+    # A slow import, of a large library: the first checksum waits for it, the start of the server does not.
+    from awscrt import checksums
+
+    return checksums
+
+
 _NEW: Mapping[str, Callable[[], Hash]] = {
-    "CRC32": lambda: _Crc(crt.crc32, 4),
-    "CRC32C": lambda: _Crc(crt.crc32c, 4),
-    "CRC64NVME": lambda: _Crc(crt.crc64nvme, 8),
+    "CRC32": lambda: _Crc(_crt().crc32, 4),
+    "CRC32C": lambda: _Crc(_crt().crc32c, 4),
+    "CRC64NVME": lambda: _Crc(_crt().crc64nvme, 8),
     "SHA1": hashlib.sha1,
     "SHA256": hashlib.sha256,
     "SHA512": hashlib.sha512,
     "MD5": hashlib.md5,
-    "XXHASH64": lambda: _XXHash(crt.XXHash.new_xxhash64()),
-    "XXHASH3": lambda: _XXHash(crt.XXHash.new_xxhash3_64()),
-    "XXHASH128": lambda: _XXHash(crt.XXHash.new_xxhash3_128()),
+    "XXHASH64": lambda: _XXHash(_crt().XXHash.new_xxhash64()),
+    "XXHASH3": lambda: _XXHash(_crt().XXHash.new_xxhash3_64()),
+    "XXHASH128": lambda: _XXHash(_crt().XXHash.new_xxhash3_128()),
 }
 _COMBINE: Mapping[str, tuple[Callable[[int, int, int], int], int]] = {
-    "CRC32": (crt.combine_crc32, 4),
-    "CRC32C": (crt.combine_crc32c, 4),
-    "CRC64NVME": (crt.combine_crc64nvme, 8),
+    "CRC32": (lambda *parts: _crt().combine_crc32(*parts), 4),
+    "CRC32C": (lambda *parts: _crt().combine_crc32c(*parts), 4),
+    "CRC64NVME": (lambda *parts: _crt().combine_crc64nvme(*parts), 8),
 }
 ALGORITHMS = tuple(_NEW)
 MEMBERS = {algorithm: f"Checksum{algorithm}" for algorithm in ALGORITHMS}
