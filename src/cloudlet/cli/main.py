@@ -38,7 +38,14 @@ class _Commands(TyperGroup):
 
 _STYLE: dict[str, Any] = {"no_args_is_help": True, "pretty_exceptions_enable": False, "rich_markup_mode": None}
 
-app = typer.Typer(cls=_Commands, add_completion=False, help="AWS applications on one machine, for real.", **_STYLE)
+app = typer.Typer(
+    cls=_Commands,
+    add_completion=False,
+    help="AWS applications on one machine, for real.",
+    # Without it, Typer imports pydantic to convert what no --help says (see `serving` for what that costs).
+    context_settings={"default_map": {"help": False}},
+    **_STYLE,
+)
 accounts = typer.Typer(help="Accounts of this Cloudlet.", **_STYLE)
 app.add_typer(accounts, name="account")
 
@@ -48,24 +55,12 @@ Data = Annotated[
 Function = Annotated[str, typer.Argument(help="The function's name, or its logical id in a stack")]
 
 
-@app.command()
-def up(
-    data: Data = None,
-    host: Annotated[str, typer.Option(help="The address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one")] = 4566,
-    smtp_url: Annotated[
-        str | None,
-        typer.Option(envvar="CLOUDLET_SMTP_URL", help="Where SNS e-mails go: smtp://user:password@host:587"),
-    ] = None,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error")] = "info",
-) -> None:
+@app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def up(context: typer.Context) -> None:
     """Run Cloudlet in the foreground, until Ctrl-C or SIGTERM."""
-    from cloudlet.cli import connection, serving
-    from cloudlet.core.settings import Settings
+    from cloudlet.cli import serving
 
-    folder = connection.data_folder(data)
-    settings = Settings(folder, host, port, default_region=connection.region(), smtp_url=smtp_url)
-    serving.up(settings, log_level)
+    serving.up(context.args)
 
 
 @app.command()
