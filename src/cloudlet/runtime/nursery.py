@@ -250,10 +250,11 @@ def _warm_up() -> None:
 def _list_models(loader: Any) -> None:
     """Leaves botocore's loader knowing which services there are: it would walk through all folders for each kind."""
     found: dict[str, set[str]] = {kind: set() for kind in _MODEL_FILES}
-    for path in filter(os.path.isdir, loader.search_paths):
+    paths: list[str] = loader.search_paths
+    for path in filter(os.path.isdir, paths):
         for service in os.scandir(path):
-            for version in os.scandir(service) if service.is_dir() else ():
-                for file in os.listdir(version) if version.is_dir() else ():
+            for version in os.scandir(service.path) if service.is_dir() else ():
+                for file in os.listdir(version.path) if version.is_dir() else ():
                     kind, _, ending = file.partition(".")
                     if ending in ("json", "json.gz") and kind in found:
                         found[kind].add(service.name)
