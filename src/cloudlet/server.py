@@ -1,17 +1,15 @@
 """The composition root: builds the store's users, the services and the gateway, starts them, stops them."""
 
 import asyncio
-import contextlib
 import gc
 import logging
 import shutil
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import uvicorn
 import uvloop
 
 from cloudlet import __version__
@@ -20,7 +18,7 @@ from cloudlet.core.data_folder import DataFolder
 from cloudlet.core.service import Cloud, Service
 from cloudlet.core.settings import Settings
 from cloudlet.gateway.app import App
-from cloudlet.gateway.connection import HttpConnection
+from cloudlet.gateway.http_server import HttpServer
 from cloudlet.gateway.routing import Router
 from cloudlet.services.apigatewayv2 import ApiGatewayV2
 from cloudlet.services.cloudformation import CloudFormation
@@ -103,22 +101,22 @@ class Cloudlet:
         return App(cloud, router, s3, lambda: self._health(cloud))
 
     async def _serve_http(self, app: App, cloud: Cloud, listener: socket.socket, ready: Callable[[str], None]) -> None:
-        def serving() -> None:
-            # What was built until now stays: the collector need not look at it again.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(_COLLECT_AFTER)
-            self._folder.announce(self._settings.endpoint_url, __version__)
-            ready(self._settings.endpoint_url)
-
-        server = _HttpServer(app, serving)
-        http = asyncio.create_task(server.serve(sockets=[listener]))
-        stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait((http, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if not http.done():
+        server = HttpServer(app)
+        await server.start(listener)
+        try:
+            self._announce(ready)
+            await self._stopping.wait()
             await self._drain(app, cloud)
-        server.should_exit = True
-        await http
+        finally:
+            await server.close()
+
+    def _announce(self, ready: Callable[[str], None]) -> None:
+        # What was built until now stays: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_COLLECT_AFTER)
+        self._folder.announce(self._settings.endpoint_url, __version__)
+        ready(self._settings.endpoint_url)
 
     async def _drain(self, app: App, cloud: Cloud) -> None:
         """Ends what is under way: functions that run may call Cloudlet until they are done."""
@@ -151,34 +149,6 @@ class Cloudlet:
 
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop)
-
-
-class _HttpServer(uvicorn.Server):
-    """uvicorn, with its signal handling left to us."""
-
-    def __init__(self, app: App, serving: Callable[[], None]) -> None:
-        config = uvicorn.Config(
-            app,  # type: ignore[arg-type] - our messages are plain dicts
-            http=HttpConnection,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=65,
-            timeout_graceful_shutdown=5,
-        )
-        super().__init__(config)
-        self._serving = serving
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._serving()
 
 
 def _bind(settings: Settings) -> socket.socket:

@@ -34,7 +34,6 @@ def up(arguments: list[str]) -> None:
     if not isinstance(logging.getLevelName(options.log_level.upper()), int):
         raise CommandError(f"{options.log_level} is not a log level; choose debug, info, warning or error.")
     log_to_stderr(options.log_level.upper())
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # that it starts and stops, we say ourselves
     settings = Settings(
         connection.data_folder(options.data),
         options.host,

@@ -182,6 +182,10 @@ def _scalar(shape: Shape) -> Check:
     numeric = kind in ("integer", "long")
     kinds = {rule: _kind(rule) for _, rule in rules}
 
+    def check_type(value: Any, path: Path, failures: list[Failure]) -> None:
+        if not isinstance(value, accepted):
+            raise _wrong_type(value, kind)
+
     def check_scalar(value: Any, path: Path, failures: list[Failure]) -> None:
         if not isinstance(value, accepted) or (numeric and isinstance(value, bool)):
             raise _wrong_type(value, kind)
@@ -189,7 +193,7 @@ def _scalar(shape: Shape) -> Check:
             if broken(value):
                 failures.append(Failure(path, "", shape, value, kinds[rule], rule))
 
-    return check_scalar
+    return check_scalar if rules or numeric else check_type
 
 
 _ACCEPTED: Mapping[str, tuple[type, ...]] = {

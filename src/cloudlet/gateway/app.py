@@ -1,4 +1,4 @@
-"""The ASGI application: the walk of every request, in order, in one place.
+"""The application behind the port: the walk of every request, in order, in one place.
 
 routed (which operation) → signed (who asks) → parsed and validated (by the model) → allowed and run (`Cloud.dispatch`)
 → rendered (by the model).
@@ -19,10 +19,11 @@ from cloudlet.core.model import operation_model
 from cloudlet.core.service import Cloud, Service
 from cloudlet.core.validation import validate_input
 from cloudlet.gateway import cors, sigv4
+from cloudlet.gateway.bodies import ClientGone, read_all
+from cloudlet.gateway.connection import Send
 from cloudlet.gateway.content_encoding import decoded
 from cloudlet.gateway.protocols import protocol_for
 from cloudlet.gateway.routing import Routed, Router, Target, is_form, presumed_target
-from cloudlet.gateway.wire import ClientGone, Receive, Scope, Send, read_all, read_request, send_response
 
 _log = logging.getLogger(__name__)
 
@@ -54,16 +55,11 @@ class App:
         self._draining = False
         self._idle: Callable[[], None] | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            raise RuntimeError(f"unexpected scope {scope['type']}")
+    async def __call__(self, request: HttpRequest, send: Send) -> None:
+        """Raises ClientGone where the client did not wait for the end of its request or of the answer."""
         self._in_flight += 1
         try:
-            request = await read_request(scope, receive)
-            response = await self._respond(request)
-            await send_response(send, response, head=request.method == "HEAD")
-        except ClientGone:
-            _log.debug("client closed the connection", extra={"path": scope["path"]})
+            await send(await self._respond(request))
         finally:
             self._in_flight -= 1
             if self._in_flight == 0 and self._idle is not None:
@@ -116,7 +112,9 @@ class App:
         model: OperationModel | None = None
         try:
             target = self._router.target(request)
-            body = await self._small_body(request, target)
+            body = request.body.content
+            if body is None and _has_form(request, target):
+                body = await self._whole_body(request, target)
             routed = self._router.operation(target, request, body)
             model = _model(routed)
             if body is None and not (routed.api == "s3" and model.has_streaming_input):
@@ -148,7 +146,9 @@ class App:
         if self._draining and signed.principal.kind != "role":
             raise AwsError("ServiceUnavailable", "Cloudlet is stopping.", status=503)
         protocol = protocol_for(routed.api, routed.protocol)
-        content: bytes | Body = signed.body if model.has_streaming_input else await signed.body.read()
+        content: bytes | Body | None = signed.body if model.has_streaming_input else signed.body.content
+        if content is None:
+            content = await signed.body.read()
         if routed.api != "s3" and isinstance(content, bytes) and "content-encoding" in request.headers:
             content = decoded(content, request.headers["content-encoding"], _largest_body(routed.api))
         params = protocol.parse(model, request, content, routed.labels)
@@ -166,17 +166,10 @@ class App:
         output = await self._cloud.dispatch(found, call, params)
         return protocol.render(model, output, id_)
 
-    async def _small_body(self, request: HttpRequest, target: Target) -> bytes | None:
-        """The body if it is in memory, or must be because a form names the operation."""
-        if request.body.content is not None or target.protocol == "query" or (is_form(request) and target.api != "s3"):
-            return await self._whole_body(request, target)
-        return None
-
     async def _whole_body(self, request: HttpRequest, target: Target) -> bytes:
         """A large one is not taken in for strangers: who sends it names a key that is known, and the time."""
-        if request.body.content is None:
-            now = self._cloud.clock.now()
-            sigv4.check_sender(request, self._cloud.credentials, now, api=target.api, protocol=target.protocol)
+        now = self._cloud.clock.now()
+        sigv4.check_sender(request, self._cloud.credentials, now, api=target.api, protocol=target.protocol)
         return await read_all(request, _largest_body(target.api))
 
     def _preflight(self, request: HttpRequest) -> HttpResponse:
@@ -197,6 +190,11 @@ class App:
             return self._router.target(request).api == "s3"
         except NotImplementedByCloudlet:
             return False
+
+
+def _has_form(request: HttpRequest, target: Target) -> bool:
+    """Whether the body must be read before it is known which operation is meant: a form names it."""
+    return target.protocol == "query" or (is_form(request) and target.api != "s3")
 
 
 def _largest_body(api: str) -> int:

@@ -52,12 +52,12 @@ def query(text: str, leave_out: str | None = None) -> str:
     return "&".join([f"{name}={value}" for name, value in sorted(pairs)])
 
 
-def header_lines(names: Iterable[str], headers: Mapping[str, str]) -> list[str]:
-    """`name:value` of each signed header, its white space reduced; a header that is missing counts as empty."""
-    lines = [f"{name}:{headers.get(name, '')}" for name in names]
-    if _UNTIDY.search("\n".join(lines)) is None:
+def header_lines(names: Iterable[str], headers: Mapping[str, str]) -> str:
+    """A line `name:value` for each signed header, its white space reduced; one that is missing counts as empty."""
+    lines = "\n".join([f"{name}:{headers.get(name, '')}" for name in names])
+    if _UNTIDY.search(lines) is None:
         return lines
-    return [f"{name}:{_reduced(headers.get(name, ''))}" for name in names]
+    return "\n".join([f"{name}:{_reduced(headers.get(name, ''))}" for name in names])
 
 
 def _reduced(value: str) -> str:

@@ -42,16 +42,20 @@ def digest(request: HttpRequest, body: bytes | None, api: str, *, presigned: boo
     )
 
 
+def is_chunked(declared: str) -> bool:
+    return declared in _CHUNKED
+
+
 def verified_body(request: HttpRequest, content: bytes | None, declared: str, seed: Seed | None, api: str) -> Body:
     """The body without framing. A stream is verified while it is read: it ends with an error if it is not right."""
     if api != "s3" or declared == UNSIGNED:
-        return request.body if content is None else Body.of(content)
+        return request.body if content is request.body.content or content is None else Body.of(content)
     if declared in _CHUNKED:
         return _decoded(request, content, declared, seed)
     if content is None:
         return Body.streamed(_hashed(request.body, declared), request.body.length)
     _compare(declared, sha256_hex(content))
-    return Body.of(content)
+    return request.body if content is request.body.content else Body.of(content)
 
 
 def anonymous_body(request: HttpRequest, content: bytes | None) -> Body:

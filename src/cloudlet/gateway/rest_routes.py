@@ -22,12 +22,12 @@ class Route:
     query: tuple[tuple[str, str | None], ...]
     headers: tuple[str, ...]
 
-    def matches(self, query: dict[str, str], headers: frozenset[str]) -> bool:
+    def matches(self, query: Mapping[str, str], headers: Mapping[str, str]) -> bool:
         for name, value in self.query:
             found = query.get(name)
             if found is None or (value is not None and found != value):
                 return False
-        return headers.issuperset(self.headers)
+        return not self.headers or all(name in headers for name in self.headers)
 
 
 class Match(NamedTuple):
@@ -41,13 +41,11 @@ class RestRoutes:
     def __init__(self, api: str) -> None:
         model = api_model(api)
         self._routes: dict[str, list[Route]] = {}
-        self._header_names: set[str] = set()
         for name in model.operation_names:
             operation = model.operation_model(name)
             if operation.deprecated:
                 continue
             route = _route(operation)
-            self._header_names.update(route.headers)
             self._routes.setdefault(operation.http["method"], []).append(route)
         for routes in self._routes.values():
             routes.sort(key=_specificity)
@@ -56,11 +54,10 @@ class RestRoutes:
 
     def find(self, method: str, path: str, query: dict[str, str], headers: Mapping[str, str]) -> Match | None:
         """`path` as on the wire; the labels come out percent-decoded."""
-        given = frozenset(name for name in self._header_names if name in headers)
         for route in (self._routes if query else self._without_query).get(method, ()):
             found = route.path.fullmatch(path)
-            if found is not None and route.matches(query, given):
-                values = (unquote(value) for value in found.groups())
+            if found is not None and route.matches(query, headers):
+                values = [unquote(value) if "%" in value else value for value in found.groups()]
                 return Match(route.operation, dict(zip(route.labels, values, strict=True)))
         return None
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -56,10 +56,7 @@ class Router:
         api = self._signed_api(request)
         if api is None:
             api = self._unsigned_api(request)
-        protocol = api_model(api).metadata["protocol"]
-        if api == "sqs":
-            protocol = "query"
-        return Target(api, protocol)
+        return Target(api, _protocol(api))
 
     def operation(self, target: Target, request: HttpRequest, body: bytes | None) -> Routed:
         """Names the operation. `body` is for forms. Raises NotImplementedByCloudlet (501) if there is none."""
@@ -149,6 +146,12 @@ class Router:
         return None
 
 
+@cache
+def _protocol(api: str) -> str:
+    """What is spoken by whoever names no operation in a header; SQS has an older protocol beside its model's."""
+    return "query" if api == "sqs" else str(api_model(api).metadata["protocol"])
+
+
 @lru_cache(maxsize=1024)
 def _bucket_in_name(host: str) -> tuple[str | None, str | None]:
     """The bucket that a Host names by its form, or the first label, which may be one."""
@@ -179,15 +182,23 @@ def is_form(request: HttpRequest) -> bool:
 
 
 def _credential_scope(request: HttpRequest) -> str | None:
-    authorization = request.headers.get("authorization", "")
-    found = _SCOPE.search(authorization)
-    if found is not None:
-        return found[2]
+    authorization = request.headers.get("authorization")
+    if authorization is not None:
+        # What usually stands before the list of headers is the same in all requests of a client on one day.
+        service = _service_in(authorization.partition(", SignedHeaders=")[0]) or _service_in(authorization)
+        if service is not None:
+            return service
     if "X-Amz-Credential=" in request.query:
         credential = dict(parse_qsl(request.query)).get("X-Amz-Credential", "")
         parts = credential.split("/")
         return parts[3] if len(parts) == 5 else None
     return None
+
+
+@lru_cache(maxsize=1024)
+def _service_in(authorization: str) -> str | None:
+    found = _SCOPE.search(authorization)
+    return found[2] if found is not None else None
 
 
 def _form_value(name: str, request: HttpRequest, body: bytes | None) -> str | None:

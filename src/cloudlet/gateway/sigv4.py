@@ -5,7 +5,6 @@ import hmac
 import re
 from calendar import timegm
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -24,7 +23,8 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 MAX_SKEW = 15 * 60.0
 _LONGEST_EXPIRY = 7 * 24 * 3600
 _REGION = re.compile(r"[a-z]{2,5}(?:-[a-z]+)+-[0-9]{1,2}")
-_USUAL_MEMBERS = re.compile(r"Credential=([^,\s]+), ?SignedHeaders=([^,\s]+), ?Signature=([^,\s]+)")
+_USUAL_START = re.compile(r"Credential=([^,\s]+), ?SignedHeaders=([^,\s]+), ?")
+_SIGNATURE = re.compile(r"[^,\s]+")
 _TIMESTAMP = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
 # Signed in any case: its value is the last line of the canonical request.
 _DIGEST = "x-amz-content-sha256"
@@ -43,19 +43,15 @@ class Signed(NamedTuple):
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """`KEY/20261124/us-east-1/s3/aws4_request`"""
+class Scope(NamedTuple):
+    """`KEY/20261124/us-east-1/s3/aws4_request`; `text` is all but the key."""
 
     access_key_id: str
     date: str
     region: str
     service: str
     terminator: str
-
-    @property
-    def text(self) -> str:
-        return f"{self.date}/{self.region}/{self.service}/{self.terminator}"
+    text: str
 
 
 class Claim(NamedTuple):
@@ -93,15 +89,14 @@ def verify(
     digest = payload.digest(request, body, api, presigned=claim.expires is not None)
     path = canonical.object_path(request.path) if api == "s3" else canonical.resource_path(request.path)
     lines = canonical.header_lines(names, request.headers)
-    text = "\n".join((request.method, path, claim.query, *lines, "", claim.signed_headers, digest))
+    text = f"{request.method}\n{path}\n{claim.query}\n{lines}\n\n{claim.signed_headers}\n{digest}"
     hashed = hashlib.sha256(text.encode("latin-1", "replace")).hexdigest()
     to_sign = f"{ALGORITHM}\n{claim.timestamp}\n{scope.text}\n{hashed}"
-    key = signing_key(credential.secret_access_key, scope.date, scope.region, scope.service)
-    expected = _signature(key, to_sign.encode())
+    expected = _signature(credential.secret_access_key, scope, to_sign.encode())
     if not _same(expected, claim.signature):
         raise refusals.mismatch(scope.access_key_id, claim.signature, text, to_sign)
     credentials.used(credential, scope.service, scope.region, now)
-    seed = Seed(key, claim.timestamp, scope.text, expected)
+    seed = _seed(credential.secret_access_key, claim, expected) if payload.is_chunked(digest) else None
     verified = payload.verified_body(request, body, digest, seed, api)
     return Signed(credential.principal, credential, scope.service, scope.region, verified)
 
@@ -135,16 +130,22 @@ def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
     return key
 
 
-def _signature(key: bytes, text: bytes) -> str:
+def _signature(secret: str, scope: Scope, text: bytes) -> str:
     """A copy of a keyed hash: `hmac.digest` would give up the interpreter lock, which costs ten times as much here."""
-    keyed = _keyed(key).copy()
+    keyed = _keyed(secret, scope.date, scope.region, scope.service).copy()
     keyed.update(text)
     return keyed.hexdigest()
 
 
 @lru_cache(maxsize=4096)
-def _keyed(key: bytes) -> hmac.HMAC:
-    return hmac.new(key, digestmod="sha256")
+def _keyed(secret: str, date: str, region: str, service: str) -> hmac.HMAC:
+    return hmac.new(signing_key(secret, date, region, service), digestmod="sha256")
+
+
+def _seed(secret: str, claim: Claim, signature: str) -> Seed:
+    scope = claim.scope
+    key = signing_key(secret, scope.date, scope.region, scope.service)
+    return Seed(key, claim.timestamp, scope.text, signature)
 
 
 def _without_version_4(
@@ -204,9 +205,10 @@ def _header_claim(authorization: str, request: HttpRequest, refusals: Refusals) 
 
 def _members(text: str, refusals: Refusals) -> tuple[str, str, str]:
     """Credential, SignedHeaders and Signature of an Authorization header, which may stand in any order."""
-    usual = _USUAL_MEMBERS.fullmatch(text)
-    if usual is not None:
-        return usual[1], usual[2], usual[3]
+    start, _, signature = text.rpartition("Signature=")
+    usual = _usual_start(start)
+    if usual is not None and _SIGNATURE.fullmatch(signature):
+        return *usual, signature
     members: dict[str, str] = {}
     for member in text.split(","):
         name, _, value = member.strip().partition("=")
@@ -215,6 +217,13 @@ def _members(text: str, refusals: Refusals) -> tuple[str, str, str]:
     if missing:
         raise refusals.malformed(" ".join(f"Authorization header requires '{name}' parameter." for name in missing))
     return members["Credential"], members["SignedHeaders"], members["Signature"]
+
+
+@lru_cache(maxsize=4096)
+def _usual_start(text: str) -> tuple[str, str] | None:
+    """What a client repeats in all its requests of a day. Of the usual order only."""
+    found = _USUAL_START.fullmatch(text)
+    return (found[1], found[2]) if found is not None else None
 
 
 def _basic_format(date: str) -> str | None:
@@ -277,7 +286,10 @@ def _scope(text: str, refusals: Refusals) -> Scope:
 @lru_cache(maxsize=4096)
 def _parsed_scope(text: str) -> Scope | None:
     parts = text.split("/")
-    return Scope(*parts) if len(parts) == 5 and all(parts) else None
+    if len(parts) != 5 or not all(parts):
+        return None
+    key, date, region, service, terminator = parts
+    return Scope(key, date, region, service, terminator, f"{date}/{region}/{service}/{terminator}")
 
 
 def _credential(

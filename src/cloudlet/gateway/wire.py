@@ -1,94 +1,39 @@
-"""ASGI's messages in, our HTTP types in between, ASGI's messages out."""
+"""Heads of HTTP messages: names, values and status lines as bytes."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from email.utils import formatdate
 from functools import lru_cache
-from typing import Any
+from http import HTTPStatus
 
-from cloudlet.core.errors import AwsError
-from cloudlet.core.http import Body, HttpRequest, HttpResponse
+from cloudlet.core.http import HttpResponse
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-# Bodies up to here are read before anything else; larger ones are streamed to operations that can take a stream.
-IN_MEMORY = 128 * 1024
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-
-
-class ClientGone(Exception):
-    """The client closed the connection before its request was complete."""
-
-
-async def read_request(scope: Scope, receive: Receive) -> HttpRequest:
-    """The request, with its body in memory if it is declared small, else as a stream."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    declared = headers.get("content-length")
-    length = int(declared) if declared is not None and declared.isdigit() else None
-    if length is None and "transfer-encoding" not in headers:
-        length = 0
-    if length == 0:
-        body = Body.of(b"")
-    elif length is not None and length <= IN_MEMORY:
-        body = Body.of(await _read_small(receive))
-    else:
-        body = Body.streamed(_stream(receive), length)
-    client = scope.get("client")
-    return HttpRequest(
-        method=scope["method"],
-        path=scope["raw_path"].decode("latin-1"),
-        query=scope["query_string"].decode("latin-1"),
-        headers=headers,
-        body=body,
-        scheme=scope.get("scheme", "http"),
-        client=client[0] if client else "",
-    )
-
-
-async def read_all(request: HttpRequest, limit: int) -> bytes:
-    """The whole body, for operations that need it whole. Raises RequestEntityTooLarge (413) beyond `limit` bytes."""
-    if request.body.content is None:
-        if request.body.length is not None and request.body.length > limit:
-            raise _too_large(limit)
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in request.body:
-            size += len(chunk)
-            if size > limit:
-                raise _too_large(limit)
-            chunks.append(chunk)
-        request.body = Body.of(b"".join(chunks))
-    return await request.body.read()
-
-
-async def send_response(send: Send, response: HttpResponse, head: bool) -> None:
-    """`head` leaves the body out and says how long it would be."""
-    raw = [(_header_name(name), header_value(value)) for name, value in response.headers]
-    body = response.body
-    length = response.content_length
-    if length is None and isinstance(body, bytes) and not (head and _has_length(response)):
-        length = len(body)
-    if length is not None and response.status not in (204, 304):
-        if _has_length(response):
-            raw = [pair for pair in raw if pair[0] != b"content-length"]
-        raw.append((b"content-length", str(length).encode()))
-    await send({"type": "http.response.start", "status": response.status, "headers": raw})
-    if isinstance(body, bytes):
-        await send({"type": "http.response.body", "body": b"" if head else body})
-        return
-    if not head:
-        async for chunk in body:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 @lru_cache(maxsize=1024)
-def _header_name(name: str) -> bytes:
-    return name.lower().encode("latin-1")
+def name_received(raw: bytes) -> str:
+    """A header's name as `HttpRequest` has it: in lower case."""
+    return raw.lower().decode("latin-1")
+
+
+def response_head(response: HttpResponse, length: int | None, *, keep_alive: bool, chunked: bool) -> bytes:
+    """Status line and headers. `length`, where there is one, replaces what the headers say of it.
+
+    Raises ValueError for a header's name that is none (RFC 9110, 5.1): functions choose names, too.
+    """
+    lines = [_status_line(response.status), _date_line(int(time.time()))]
+    for name, value in response.headers:
+        field = _field(name)
+        if field is not _LENGTH or length is None:
+            lines += (field, header_value(value), b"\r\n")
+    if length is not None:
+        lines.append(b"content-length: %d\r\n" % length)
+    elif chunked:
+        lines.append(b"transfer-encoding: chunked\r\n")
+    lines.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
+    return b"".join(lines)
 
 
 def header_value(text: str) -> bytes:
@@ -105,31 +50,27 @@ def header_value(text: str) -> bytes:
         return text.encode("utf-8", "replace")
 
 
-def _has_length(response: HttpResponse) -> bool:
-    return any(name.lower() == "content-length" for name, _ in response.headers)
+_LENGTH = b"content-length: "
 
 
-async def _read_small(receive: Receive) -> bytes:
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ClientGone
-    content: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        return content
-    return b"".join([content, *[chunk async for chunk in _stream(receive)]])
+@lru_cache(maxsize=1024)
+def _field(name: str) -> bytes:
+    if not _TOKEN.fullmatch(name):
+        raise ValueError(f"not the name of a header: {name!r}")
+    field = name.encode() + b": "
+    return _LENGTH if field.lower() == _LENGTH else field
 
 
-async def _stream(receive: Receive) -> AsyncIterator[bytes]:
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        chunk = message.get("body", b"")
-        if chunk:
-            yield chunk
-        if not message.get("more_body", False):
-            return
+@lru_cache
+def _status_line(status: int) -> bytes:
+    """Functions may answer with a status that has no name."""
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
 
 
-def _too_large(limit: int) -> AwsError:
-    return AwsError("RequestEntityTooLarge", f"The request body is larger than {limit} bytes.", status=413)
+@lru_cache(maxsize=1)
+def _date_line(second: int) -> bytes:
+    return f"date: {formatdate(second, usegmt=True)}\r\n".encode()

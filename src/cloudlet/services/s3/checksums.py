@@ -74,6 +74,7 @@ _COMBINE: Mapping[str, tuple[Callable[[int, int, int], int], int]] = {
 }
 ALGORITHMS = tuple(_NEW)
 MEMBERS = {algorithm: f"Checksum{algorithm}" for algorithm in ALGORITHMS}
+_BY_MEMBER = {member: algorithm for algorithm, member in MEMBERS.items()}
 _HEADERS = {f"x-amz-checksum-{algorithm.lower()}": algorithm for algorithm in ALGORITHMS}
 
 
@@ -113,7 +114,7 @@ def new_hash(algorithm: str) -> Hash:
 
 def expected_checksum(params: Mapping[str, Any], trailer: str) -> Expected:
     """From the members Checksum* of an input, or the x-amz-trailer header. Raises InvalidRequest."""
-    given = [algorithm for algorithm, member in MEMBERS.items() if member in params]
+    given = [_BY_MEMBER[name] for name in params if name in _BY_MEMBER]
     if len(given) > 1:
         raise s3_error(
             "InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
@@ -125,7 +126,7 @@ def expected_checksum(params: Mapping[str, Any], trailer: str) -> Expected:
         if named is not None and named != algorithm:
             raise s3_error("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.")
         return Expected(algorithm, params[MEMBERS[algorithm]])
-    for name in trailer.lower().split(","):
+    for name in trailer.lower().split(",") if trailer else ():
         if name.strip() in _HEADERS:
             return Expected(_HEADERS[name.strip()], None, in_trailer=True)
     if named is not None:

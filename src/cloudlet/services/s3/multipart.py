@@ -16,7 +16,7 @@ from cloudlet.services.s3.checksums import Expected, expected_checksum
 from cloudlet.services.s3.errors import invalid_argument, no_such_upload, s3_error
 from cloudlet.services.s3.headers import check_options
 from cloudlet.services.s3.object_operations import EMPTY_BODY, ObjectOperations
-from cloudlet.services.s3.objects import NewObject, Written, check_key, live_object, put_object
+from cloudlet.services.s3.objects import NewObject, Written, check_key, place_of, put_object
 from cloudlet.services.s3.uploads import (
     MOST_PARTS,
     Part,
@@ -198,8 +198,8 @@ class MultipartOperations(ObjectOperations):
         checksum = joined_checksum(upload, chosen)
         size = sum(part.size for part in chosen)
         _check_whole(params, upload, checksum, size)
-        current = live_object(tx, bucket, key)
-        conditions.check_write(params.get("IfMatch"), params.get("IfNoneMatch"), key, current)
+        place = place_of(tx, bucket, key)
+        conditions.check_write(params.get("IfMatch"), params.get("IfNoneMatch"), key, place.current)
         freed = keep_only(tx, upload, chosen, parts)
         new = NewObject(
             key=key,
@@ -213,7 +213,7 @@ class MultipartOperations(ObjectOperations):
             acl=upload.acl,
             upload=upload.id,
         )
-        written = put_object(tx, bucket, new, current)
+        written = put_object(tx, bucket, new, place)
         tx.execute("DELETE FROM uploads WHERE id = ?", (upload.id,))
         tx.execute("INSERT INTO completed_uploads (upload_id, object) VALUES (?, ?)", (upload_id, written.id))
         self._completed(tx, call, bucket, new, written, freed)

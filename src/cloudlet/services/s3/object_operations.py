@@ -23,9 +23,9 @@ from cloudlet.services.s3.objects import (
     Written,
     check_key,
     last_other_version,
-    live_object,
     live_object_with_content,
     object_version,
+    place_of,
     put_object,
 )
 from cloudlet.services.s3.ranges import ByteRange, parse_range
@@ -146,10 +146,10 @@ class ObjectOperations(S3Base):
         bucket = self.buckets.current(bucket)
 
         def write(tx: Transaction) -> Written:
-            current = live_object(tx, bucket, new.key)
+            place = place_of(tx, bucket, new.key)
             if if_match is not None or if_none_match is not None:
-                conditions.check_write(if_match, if_none_match, new.key, current)
-            written = put_object(tx, bucket, new, current)
+                conditions.check_write(if_match, if_none_match, new.key, place.current)
+            written = put_object(tx, bucket, new, place)
             if "notification" in bucket.settings:
                 self.notifier.object_created(tx, call, bucket, event, new, written)
             if written.freed:

@@ -3,14 +3,14 @@
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from cloudlet.core.timestamps import to_rfc822
-from cloudlet.services.s3.buckets import Bucket, versioning_of
+from cloudlet.services.s3.buckets import Bucket
 from cloudlet.services.s3.checksums import Checksum
-from cloudlet.services.s3.errors import s3_error
+from cloudlet.services.s3.errors import no_such_bucket, s3_error
 from cloudlet.store import Reader, Transaction
 
 NULL_VERSION = "null"
@@ -20,6 +20,12 @@ _COLUMNS = (
     "id, key, live, version, delete_marker, modified, size, etag, owner, headers, checksum, tags, acl, upload, blob"
 )
 _LIVE = f"SELECT {_COLUMNS} FROM objects WHERE bucket = ? AND key = ? AND live = 1"
+_PLACE = (
+    "SELECT buckets.versioning, objects."
+    + _COLUMNS.replace(", ", ", objects.")
+    + " FROM buckets LEFT JOIN objects ON objects.bucket = buckets.id AND objects.key = ? AND objects.live = 1"
+    " WHERE buckets.id = ?"
+)
 _LIVE_WITH_CONTENT = f"SELECT {_COLUMNS}, content FROM objects WHERE bucket = ? AND key = ? AND live = 1"
 _LAST_OTHER = f"SELECT {_COLUMNS} FROM objects WHERE bucket = ? AND key = ? AND live = 0 ORDER BY id DESC LIMIT 1"
 _BY_VERSION = (
@@ -72,6 +78,13 @@ class ObjectVersion:
         return {"ETag": f'"{self.etag}"', "Last-Modified": to_rfc822(self.modified)}
 
 
+class Place(NamedTuple):
+    """What a write finds under its key: the bucket's versioning and the live version without its body."""
+
+    versioning: str
+    current: ObjectVersion | None
+
+
 @dataclass(slots=True)
 class NewObject:
     """What a write puts under a key: the columns of a version that its request decides."""
@@ -99,6 +112,14 @@ class Written:
     freed: list[str]
 
 
+def place_of(tx: Transaction, bucket: Bucket, key: str) -> Place:
+    """What counts inside a write, whatever the request had seen. Raises NoSuchBucket."""
+    row = tx.one(_PLACE, (key, bucket.id))
+    if row is None:
+        raise no_such_bucket(bucket.name)
+    return Place(row[0], None if row[1] is None else ObjectVersion(*row[1:]))
+
+
 def live_object(reader: Reader, bucket: Bucket, key: str) -> ObjectVersion | None:
     """The current version without its body."""
     row = reader.one(_LIVE, (bucket.id, key))
@@ -121,9 +142,9 @@ def object_version(reader: Reader, bucket: Bucket, key: str, version: str) -> Ob
     return None if row is None else ObjectVersion(*row)
 
 
-def put_object(tx: Transaction, bucket: Bucket, new: NewObject, current: ObjectVersion | None) -> Written:
-    """Makes it the live version of its key. `current` is the live version that this transaction has read."""
-    versioning = versioning_of(tx, bucket)
+def put_object(tx: Transaction, bucket: Bucket, new: NewObject, place: Place) -> Written:
+    """Makes it the live version of its key. `place` is what this transaction has read."""
+    versioning, current = place
     if not versioning and (current is None or _is_one_row(current)):
         return Written(_insert(tx, bucket, new, NULL_VERSION, _REPLACE), None, [])
     if versioning == "Enabled":
@@ -136,8 +157,7 @@ def put_object(tx: Transaction, bucket: Bucket, new: NewObject, current: ObjectV
 
 def put_delete_marker(tx: Transaction, bucket: Bucket, key: str, owner: str, now: float) -> Written:
     """What DeleteObject does without a version, in a bucket with versioning."""
-    versioning = versioning_of(tx, bucket)
-    current = live_object(tx, bucket, key)
+    versioning, current = place_of(tx, bucket, key)
     freed: list[str] = []
     if versioning == "Enabled":
         _retire(tx, current)
@@ -235,5 +255,6 @@ def _delete(tx: Transaction, version: ObjectVersion) -> list[str]:
     freed = blobs_of(tx, version)
     if version.upload is not None:
         tx.execute("DELETE FROM parts WHERE upload = ?", (version.upload,))
+        tx.execute("DELETE FROM completed_uploads WHERE object = ?", (version.id,))
     tx.execute("DELETE FROM objects WHERE id = ?", (version.id,))
     return freed
