@@ -148,6 +148,30 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, schema: Path) -> 
         assert set(acknowledged) <= found
 
 
+async def test_a_new_file_is_whole_or_not_there(tmp_path: Path, schema: Path) -> None:
+    broken = tmp_path / "broken.sql"
+    broken.write_text(f"{schema.read_text()}CREATE TABLE item (twice TEXT);")
+    with pytest.raises(apsw.SQLError):
+        Store(tmp_path / "a.db", broken)
+    assert not (tmp_path / "a.db").exists()
+    store = Store(tmp_path / "a.db", schema)
+    await store.write(lambda tx: put(tx, "k", "v"))
+    assert store.reader.one("SELECT key, value FROM item") == ("k", "v")
+    store.close()
+    assert {path.name for path in tmp_path.glob("a.db*")} == {"a.db"}
+    assert (tmp_path / "a.db").stat().st_mode & 0o777 == 0o600
+
+
+async def test_the_log_of_a_deleted_file_is_not_taken_for_that_of_a_new_one(tmp_path: Path, schema: Path) -> None:
+    store = Store(tmp_path / "a.db", schema)
+    await store.write(lambda tx: put(tx, "old", "v"))
+    (tmp_path / "b.db-wal").write_bytes((tmp_path / "a.db-wal").read_bytes())
+    store.close()
+    store = Store(tmp_path / "b.db", schema)
+    assert store.reader.one("SELECT key FROM item") is None
+    store.close()
+
+
 async def test_an_older_file_is_migrated(tmp_path: Path, schema: Path) -> None:
     store = Store(tmp_path / "a.db", schema)
     await store.write(lambda tx: put(tx, "k", "v"))

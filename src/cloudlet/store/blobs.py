@@ -40,7 +40,7 @@ class BlobWriter:
         os.fsync(self._file.fileno())
         self._file.close()
         self._partial.rename(self._final)
-        _sync_folder(self._final.parent)
+        sync_folder(self._final.parent)
 
 
 class BlobFiles:
@@ -55,7 +55,7 @@ class BlobFiles:
         folder = self._folder / name[:2]
         if not folder.exists():
             folder.mkdir(exist_ok=True)
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         return BlobWriter(folder, name)
 
     async def open(self, name: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
@@ -90,7 +90,7 @@ async def _chunks(file: BinaryIO, left: int) -> AsyncIterator[bytes]:
             yield chunk
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Makes the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import apsw
 
-from cloudlet.store.migration import migrate
+from cloudlet.store.migration import create, migrate
 from cloudlet.store.transaction import Reader, Transaction, execute
 from cloudlet.store.writer import Writer
 
@@ -30,7 +30,8 @@ class Store:
         """
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)  # SQLite gives its other files the same mode
+        if not path.exists():
+            create(path, schema)
         self._loop = asyncio.get_running_loop()
         self._connection = _connect(path)
         migrate(self._connection, path, schema)

@@ -3,16 +3,39 @@
 # apsw's own annotations of bindings are incomplete.
 # pyright: reportUnknownMemberType=false
 
+import os
 import re
 from pathlib import Path
 
 import apsw
+
+from cloudlet.store.blobs import sync_folder
 
 _OUTBOX = Path(__file__).with_name("outbox.sql")
 
 
 class NewerSchemaError(Exception):
     """The data was written by a newer Cloudlet; opening it could lose what this one does not know."""
+
+
+def create(path: Path, schema: Path) -> None:
+    """Makes a new file, whole or not at all, with two fsyncs. SQLite, left to itself, waits for seven."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.unlink(missing_ok=True)  # of a start that was cut short
+    path.with_name(f"{path.name}-wal").unlink(missing_ok=True)  # of a file that somebody deleted
+    partial.touch(mode=0o600)  # SQLite gives its other files the same mode
+    connection = apsw.Connection(str(partial))
+    try:
+        connection.pragma("synchronous", "OFF")
+        connection.pragma("journal_mode", "MEMORY")
+        migrate(connection, path, schema)
+        connection.pragma("journal_mode", "WAL")
+    finally:
+        connection.close()
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.rename(path)
+    sync_folder(path.parent)
 
 
 def migrate(connection: apsw.Connection, path: Path, schema: Path) -> None:
