@@ -59,6 +59,7 @@ async def warm_up(runtime: Runtime) -> None:
     runtime.warm_up()
     while runtime.zygote is not None and not runtime.zygote.is_warm:
         await asyncio.sleep(0.02)
+        runtime.warm_up()  # it may have been idle for too long meanwhile
 
 
 def make(folder: Path, code: str, **options: Any) -> FunctionVersion:

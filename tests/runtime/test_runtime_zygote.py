@@ -200,6 +200,44 @@ async def test_its_end_ends_its_environments_and_it_is_started_again(runtime: Ru
     assert (await runtime.invoke(other, invocation())).payload == FORKED
 
 
+@pytest_asyncio.fixture
+async def impatient_runtime() -> AsyncIterator[Runtime]:
+    """What is idle for a moment is ended."""
+    started = Runtime(Host(), SystemClock(), idle=0.1)
+    started.start()
+    yield started
+    await started.stop()
+
+
+async def test_nothing_is_left_when_nobody_invokes(impatient_runtime: Runtime, tmp_path: Path) -> None:
+    await run_at_once(impatient_runtime, tmp_path, 2)
+    assert children(os.getpid())
+    while children(os.getpid()):
+        await asyncio.sleep(0.02)
+
+
+async def test_a_zygote_that_nobody_wanted_is_ended(impatient_runtime: Runtime) -> None:
+    impatient_runtime.warm_up()
+    while not children(os.getpid()):
+        await asyncio.sleep(0.001)
+    while children(os.getpid()):
+        await asyncio.sleep(0.02)
+
+
+async def test_it_stays_while_it_has_processes(impatient_runtime: Runtime, tmp_path: Path) -> None:
+    await warm_up(impatient_runtime)
+    function = make(tmp_path, "import time\ndef handler(event, context): time.sleep(0.5)")
+    assert not (await impatient_runtime.invoke(function, invocation())).failed
+
+
+async def test_after_its_end_it_is_started_again(impatient_runtime: Runtime, tmp_path: Path) -> None:
+    for _ in range(2):
+        await run_at_once(impatient_runtime, tmp_path, 2)
+        while children(os.getpid()):
+            await asyncio.sleep(0.02)
+    assert FORKED in await run_at_once(impatient_runtime, tmp_path, 3)
+
+
 async def test_stopping_ends_it(tmp_path: Path) -> None:
     runtime = Runtime(Host(), SystemClock())
     runtime.start()

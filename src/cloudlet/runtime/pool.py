@@ -57,7 +57,8 @@ class Host(Protocol):
 class Runtime:
     """`memory` is what all environments together may be configured for, in MB (twice the machine's unless given).
 
-    Environments that have been idle for `idle` seconds are ended. `forks`: from a zygote, where that is possible.
+    Environments that have been idle for `idle` seconds are ended, and in the end the zygote of which they are forked.
+    `forks` is False for none.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Runtime:
         """There is a function, so that it may soon be invoked. Returns at once."""
         if self.zygote is not None and not self.stopped:
             self.zygote.warm_up()
+            self.reap_later()
 
     async def stop(self) -> None:
         """Kills every environment; returns when none is left."""
@@ -184,7 +186,9 @@ class Runtime:
         before = asyncio.get_running_loop().time() - self._idle
         for pool in self._pools.values():
             pool.reap(before)
-        if any(pool.idle for pool in self._pools.values()):
+        if self.zygote is not None and not self._used:
+            self.zygote.retire(before)
+        if self._used or (self.zygote is not None and self.zygote.is_alive):
             self.reap_later()
 
     def _evict(self) -> None:
@@ -313,6 +317,7 @@ class _Pool:
     async def _start_one(self) -> None:
         environment: ExecutionEnvironment | None = None
         try:
+            self._runtime.warm_up()
             if self._runtime.zygote is not None:
                 await self._runtime.zygote.get_ready(self.function)
             if not await self._runtime.reserve(self.function.memory, self._is_short):

@@ -77,7 +77,7 @@ class Zygote:
         self._works = True
         self.is_warm = False
         self._life: asyncio.Task[None] | None = None
-        self._began = 0.0
+        self._began = self._last_wanted = 0.0
         self._is_overtaken = False
         # Done when it is warm, or will not be.
         self._settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -90,10 +90,20 @@ class Zygote:
 
     def warm_up(self) -> None:
         """Returns at once."""
-        if self._works and (self._life is None or self._life.done()):
-            loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        self._last_wanted = loop.time()
+        if self._works and not self.is_alive:
             self._began, self._is_overtaken, self._settled = loop.time(), False, loop.create_future()
-            self._life = asyncio.create_task(self._live())
+            self._life = loop.create_task(self._live())
+
+    @property
+    def is_alive(self) -> bool:
+        return self._life is not None and not self._life.done()
+
+    def retire(self, before: float) -> None:
+        """Ends it if nobody has wanted it since then (in the event loop's time). It must have no processes."""
+        if self._life is not None and self.is_warm and self._last_wanted < before:
+            self._life.cancel()
 
     async def get_ready(self, function: FunctionVersion) -> None:
         """Returns when there is nothing to be gained by waiting any longer before the function is started.
@@ -139,7 +149,8 @@ class Zygote:
         """Returns when it has ended."""
         self._works = False
         if self._life is not None:
-            self._life.cancel()
+            if not self._life.cancelling():
+                self._life.cancel()
             await asyncio.gather(self._life, return_exceptions=True)
 
     async def _live(self) -> None:

@@ -40,12 +40,12 @@ class FunctionOperations(LambdaBase):
             raise _already_exists(key)
         self.cloud.authorise_passing(call, params["Role"], SERVICE)
         await self.roles.check(key, params["Role"])
+        self.runtime.warm_up()
         package = await self._package(call, params["Code"], "CreateFunction")
         created = rules.new_configuration(key.name, params)
         created["Layers"] = self._layers(call, params.get("Layers", []), package)
         _name_package(created, package)
         rules.touch(created, call.time)
-        self.runtime.warm_up()
 
         def write(tx: Transaction) -> dict[str, Any]:
             if load_function(tx, key) is not None:
@@ -249,6 +249,7 @@ class FunctionOperations(LambdaBase):
 
     async def _update(self, call: Call, reference: Reference, params: Mapping[str, Any], change: Any) -> dict[str, Any]:
         """Changes $LATEST; with Publish, answers with the version that it becomes."""
+        self.runtime.warm_up()
         publish = bool(params.get("Publish"))
 
         def write(tx: Transaction) -> dict[str, Any]:
