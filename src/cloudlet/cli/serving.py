@@ -28,8 +28,7 @@ def up(arguments: list[str]) -> None:
 
     Raises CommandError if it cannot start.
     """
-    # What is made until the server is ready stays: the collector would look through it again and again.
-    gc.disable()
+    gc.disable()  # what is made until the server is ready stays
     options = _options(arguments)
     if not isinstance(logging.getLevelName(options.log_level.upper()), int):
         raise CommandError(f"{options.log_level} is not a log level; choose debug, info, warning or error.")
@@ -99,4 +98,5 @@ def _run(settings: Settings, ready: Callable[[str], None]) -> None:
     finally:
         if absent is None:
             del sys.modules["awscrt"]
+    gc.freeze()  # or the collector looks through all that once more
     run(settings, ready)
