@@ -1,29 +1,25 @@
 """What parsed expressions are made of. Placeholders stay as written (`#name`, `:value`) until a request fills them."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # A plain step is an attribute's name or a list index; one that begins with # is a placeholder.
 Step = str | int
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(NamedTuple):
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ValueRef:
+class ValueRef(NamedTuple):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(NamedTuple):
     name: str
     arguments: tuple["Operand", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Arithmetic:
+class Arithmetic(NamedTuple):
     operator: str
     left: "Operand"
     right: "Operand"
@@ -32,40 +28,34 @@ class Arithmetic:
 Operand = Path | ValueRef | Function | Arithmetic
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     operator: str
     left: Operand
     right: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class Between:
+class Between(NamedTuple):
     operand: Operand
     low: Operand
     high: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(NamedTuple):
     operand: Operand
     options: tuple[Operand, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class And:
+class And(NamedTuple):
     left: "Condition"
     right: "Condition"
 
 
-@dataclass(frozen=True, slots=True)
-class Or:
+class Or(NamedTuple):
     left: "Condition"
     right: "Condition"
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(NamedTuple):
     condition: "Condition"
 
 
@@ -73,25 +63,21 @@ class Not:
 Condition = Comparison | Between | Membership | Function | And | Or | Not
 
 
-@dataclass(frozen=True, slots=True)
-class SetAction:
+class SetAction(NamedTuple):
     path: Path
     value: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveAction:
+class RemoveAction(NamedTuple):
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class AddAction:
+class AddAction(NamedTuple):
     path: Path
     value: ValueRef
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteAction:
+class DeleteAction(NamedTuple):
     path: Path
     value: ValueRef
 
