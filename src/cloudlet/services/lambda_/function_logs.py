@@ -87,19 +87,26 @@ class FunctionLogs:
             _log.exception("a function's output could not be logged", extra={"log_group": stream.group})
 
     async def _create(self, stream: _Stream, principal: Principal) -> None:
+        """The stream, and before it the group where there is none."""
         if stream in self._created:
             return
-        for name, params in (
-            ("CreateLogGroup", {"logGroupName": stream.group}),
-            ("CreateLogStream", {"logGroupName": stream.group, "logStreamName": stream.name}),
-        ):
-            try:
-                await self._call(stream, principal, name, params)
-            except AwsError as error:
-                # A role may write to a group that it may not create.
-                if error.code not in ("ResourceAlreadyExistsException", "AccessDeniedException", "AccessDenied"):
-                    raise
+        group = {"logGroupName": stream.group}
+        try:
+            await self._ensure(stream, principal, "CreateLogStream", {**group, "logStreamName": stream.name})
+        except AwsError as error:
+            if error.code != "ResourceNotFoundException":
+                raise
+            await self._ensure(stream, principal, "CreateLogGroup", group)
+            await self._ensure(stream, principal, "CreateLogStream", {**group, "logStreamName": stream.name})
         self._created.add(stream)
+
+    async def _ensure(self, stream: _Stream, principal: Principal, name: str, params: dict[str, Any]) -> None:
+        """A role may write to what it may not create."""
+        try:
+            await self._call(stream, principal, name, params)
+        except AwsError as error:
+            if error.code not in ("ResourceAlreadyExistsException", "AccessDeniedException", "AccessDenied"):
+                raise
 
     async def _put(self, stream: _Stream, principal: Principal, batch: list[LogEvent]) -> None:
         params = {
