@@ -39,7 +39,7 @@ class Logs:
 
     async def call(self, service: str, name: str, params: dict[str, Any], **_: object) -> None:
         self.called.append(name)
-        group, stream = params["logGroupName"], params.get("logStreamName")
+        group, stream = params["logGroupName"], params.get("logStreamName", "")
         if name in self.denied:
             raise AwsError("AccessDeniedException", "no")
         if name == "CreateLogGroup":
