@@ -1,11 +1,8 @@
 """E-mails: how they read, and how they leave: by SMTP, or into the local mailbox."""
 
 import asyncio
-import smtplib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from email.headerregistry import Address
-from email.message import EmailMessage
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -71,6 +68,11 @@ async def send_by_smtp(url: str, mail: Mail) -> None:
 
 
 def _send(url: str, mail: Mapping[str, str]) -> None:
+    # Slow imports: a server that sends no e-mails does not wait for them at its start.
+    import smtplib
+    from email.headerregistry import Address
+    from email.message import EmailMessage
+
     server = urlsplit(url)
     message = EmailMessage()
     message["From"] = Address(mail["sender"], addr_spec=SENDER_ADDRESS)
