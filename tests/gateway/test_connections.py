@@ -13,8 +13,6 @@ from cloudlet.gateway import connection as connection_module
 from cloudlet.gateway.connection import Send
 from cloudlet.gateway.http_server import HttpServer
 
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
-
 
 async def echo(request: HttpRequest, send: Send) -> None:
     body = await request.body.read()
@@ -34,7 +32,7 @@ async def serving(application: Callable[[HttpRequest, Send], Awaitable[None]]) -
 
 
 @asynccontextmanager
-async def connected(application: Any) -> AsyncIterator[tuple[Reader, Writer]]:
+async def connected(application: Any) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     async with serving(application) as (_, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
@@ -43,7 +41,7 @@ async def connected(application: Any) -> AsyncIterator[tuple[Reader, Writer]]:
             writer.close()
 
 
-async def answer_of(reader: Reader) -> tuple[str, dict[str, str], bytes]:
+async def answer_of(reader: asyncio.StreamReader) -> tuple[str, dict[str, str], bytes]:
     """The next answer: status line, headers by name in lower case, body."""
     head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)).decode("latin-1")
     status, *lines = head.rstrip("\r\n").split("\r\n")

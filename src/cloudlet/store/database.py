@@ -86,6 +86,8 @@ class Store:
 def _connect(path: Path, *, readonly: bool = False) -> apsw.Connection:
     connection = apsw.Connection(str(path), statementcachesize=256)
     connection.set_busy_timeout(10_000)
+    # A statement's plan depends on its text alone. Else SQLite may plan it anew for other values: 40 µs each time.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",

@@ -68,13 +68,11 @@ class Bodies:
         limit = LARGEST if largest is None else min(largest, LARGEST)
         if body.length is not None and body.length > limit:
             raise s3_error("EntityTooLarge", ProposedSize=body.length, MaxSizeAllowed=limit)
+        if body.content is not None and len(body.content) <= INLINE and keep is None and not in_file:
+            return _in_memory(body.content, body.length, wanted, expected, body.trailers)
         arriving = _Arriving(self._blobs, expected.algorithm, keep)
-        content = body.content
         try:
-            if content is not None and len(content) <= INLINE:
-                arriving.hash(content)
-            else:
-                content = await arriving.take(body, limit)
+            content = await arriving.take(body, limit)
             if body.length is not None and arriving.size != body.length:
                 raise s3_error("IncompleteBody")
             received = arriving.received(wanted, expected, body.trailers)
@@ -219,18 +217,34 @@ class _Arriving:
 
     def received(self, md5: bytes | None, expected: Expected, trailers: dict[str, str]) -> Received:
         digest = self._md5.digest()
-        if md5 is not None and md5 != digest:
-            raise s3_error(
-                "BadDigest", ExpectedDigest=checksums.encoded(md5), CalculatedDigest=checksums.encoded(digest)
-            )
-        value = checksums.encoded(self._hash.digest())
-        given = trailers.get(expected.header) if expected.in_trailer else expected.value
-        if given is not None and given != value:
-            raise checksums.mismatch(expected.algorithm)
-        checksum = Checksum(expected.algorithm, "FULL_OBJECT", value)
+        checksum = _checked(digest, self._hash.digest(), md5, expected, trailers)
         if self._keep is not None and self._kept is not None:
             checksum = Checksum(self._keep, "FULL_OBJECT", checksums.encoded(self._kept.digest()))
         return Received(self.size, digest.hex(), checksum, None, None)
+
+
+def _in_memory(
+    content: bytes, length: int | None, md5: bytes | None, expected: Expected, trailers: dict[str, str]
+) -> Received:
+    """A body that has arrived and is small: most are, so it goes the shortest way."""
+    if length is not None and length != len(content):
+        raise s3_error("IncompleteBody")
+    found = hashlib.md5(usedforsecurity=False)
+    feed(found, content)
+    digest = found.digest()
+    checksum = _checked(digest, checksums.digest(expected.algorithm, content), md5, expected, trailers)
+    return Received(len(content), digest.hex(), checksum, content, None)
+
+
+def _checked(digest: bytes, found: bytes, md5: bytes | None, expected: Expected, trailers: dict[str, str]) -> Checksum:
+    """The checksum to keep. Raises BadDigest if what was computed is not what the client says."""
+    if md5 is not None and md5 != digest:
+        raise s3_error("BadDigest", ExpectedDigest=checksums.encoded(md5), CalculatedDigest=checksums.encoded(digest))
+    value = checksums.encoded(found)
+    given = trailers.get(expected.header) if expected.in_trailer else expected.value
+    if given is not None and given != value:
+        raise checksums.mismatch(expected.algorithm)
+    return Checksum(expected.algorithm, "FULL_OBJECT", value)
 
 
 def _parse_md5(header: str | None) -> bytes | None:

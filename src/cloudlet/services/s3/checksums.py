@@ -4,10 +4,10 @@ import hashlib
 from base64 import b64decode, b64encode
 from binascii import Error as BadBase64
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from cloudlet.core.hashing import feed
 from cloudlet.services.s3.errors import s3_error
 
 if TYPE_CHECKING:
@@ -78,8 +78,7 @@ _BY_MEMBER = {member: algorithm for algorithm, member in MEMBERS.items()}
 _HEADERS = {f"x-amz-checksum-{algorithm.lower()}": algorithm for algorithm in ALGORITHMS}
 
 
-@dataclass(frozen=True, slots=True)
-class Checksum:
+class Checksum(NamedTuple):
     """`value` is base64, followed by `-N` for a composite of N parts."""
 
     algorithm: str
@@ -91,11 +90,10 @@ class Checksum:
         return {MEMBERS[self.algorithm]: self.value, "ChecksumType": self.type}
 
     def as_list(self) -> list[str]:
-        return [self.algorithm, self.type, self.value]
+        return list(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(NamedTuple):
     """The checksum that the client wants: its algorithm, and its value unless that comes in the trailer."""
 
     algorithm: str
@@ -110,6 +108,12 @@ class Expected:
 
 def new_hash(algorithm: str) -> Hash:
     return _NEW[algorithm]()
+
+
+def digest(algorithm: str, content: bytes) -> bytes:
+    found = new_hash(algorithm)
+    feed(found, content)
+    return found.digest()
 
 
 def expected_checksum(params: Mapping[str, Any], trailer: str) -> Expected:
