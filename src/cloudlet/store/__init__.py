@@ -2,6 +2,7 @@
 
 from cloudlet.store.blobs import BlobFiles, BlobWriter
 from cloudlet.store.database import Store
+from cloudlet.store.expiry import Expiry
 from cloudlet.store.migration import NewerSchemaError
 from cloudlet.store.outbox import Completion, Delivery, Outbox, Retry
 from cloudlet.store.transaction import Reader, Transaction
@@ -11,6 +12,7 @@ __all__ = [
     "BlobWriter",
     "Completion",
     "Delivery",
+    "Expiry",
     "NewerSchemaError",
     "Outbox",
     "Reader",

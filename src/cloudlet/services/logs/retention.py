@@ -1,39 +1,25 @@
-"""Frees the space of log events that have outlived their log group's retention.
-
-Nobody sees them any more from the moment on at which they expire; here their rows go.
-"""
-
-import asyncio
-import logging
-from contextlib import suppress
+"""Frees the space of log events that have outlived their log group's retention."""
 
 from cloudlet.core.clock import Clock
-from cloudlet.store import Store, Transaction
+from cloudlet.store import Expiry, Store, Transaction
 
-_log = logging.getLogger(__name__)
 _DAY = 86_400_000
-# What is written or changed meanwhile cannot be due earlier by more than this; CloudWatch Logs takes up to 72 hours.
-_SHORTEST_SECONDS = 60.0
-_LONGEST_SECONDS = 3600.0
 _AT_ONCE = 5000
 
 
 class Retention:
-    """Deletes expired events, and sleeps until the next are due."""
+    """Deletes expired events when they are due."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._task: asyncio.Task[None] | None = None
+        self._expiry = Expiry("log events", self.expire, self._until_next)
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="logs-retention")
+        self._expiry.start()
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._expiry.stop()
 
     async def expire(self) -> int:
         """Deletes what has expired by now; returns how many events."""
@@ -47,22 +33,10 @@ class Retention:
                 )
         return deleted
 
-    async def _run(self) -> None:
-        while True:
-            pause = _SHORTEST_SECONDS
-            try:
-                deleted = await self.expire()
-                if deleted:
-                    _log.info("expired log events deleted", extra={"count": deleted})
-                pause = min(max(self._until_next(), _SHORTEST_SECONDS), _LONGEST_SECONDS)
-            except Exception:  # noqa: BLE001 - a boundary: logged, and tried again
-                _log.exception("expired log events could not be deleted")
-            await asyncio.sleep(pause)
-
-    def _until_next(self) -> float:
+    def _until_next(self) -> float | None:
         """Seconds until the oldest event of all groups expires."""
         due = [oldest + days * _DAY for group, days in self._groups() if (oldest := self._oldest(group)) is not None]
-        return min(due) / 1000 - self._clock.now() if due else _LONGEST_SECONDS
+        return min(due) / 1000 - self._clock.now() if due else None
 
     def _groups(self) -> list[tuple[int, int]]:
         rows = self._store.reader.all("SELECT id, retention FROM log_group WHERE retention IS NOT NULL")

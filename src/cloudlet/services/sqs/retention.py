@@ -1,41 +1,28 @@
-"""Frees the space of messages that have outlived their queue's retention period.
-
-Nobody sees them any more from the moment on at which they expire; here their rows go.
-"""
-
-import asyncio
-import logging
-from contextlib import suppress
+"""Frees the space of messages that have outlived their queue's retention period."""
 
 from cloudlet.core.clock import Clock
 from cloudlet.services.sqs import attempts
 from cloudlet.services.sqs.queues import Queue, Queues
 from cloudlet.services.sqs.sending import DEDUPLICATION_MILLISECONDS
-from cloudlet.store import Store, Transaction
+from cloudlet.store import Expiry, Store, Transaction
 
-_log = logging.getLogger(__name__)
-# No retention period is shorter, so what comes later cannot expire sooner.
-_SHORTEST_SECONDS = 60.0
 _AT_ONCE = 1000
 
 
 class Retention:
-    """Deletes expired rows, and sleeps until the next are due."""
+    """Deletes expired rows when they are due."""
 
     def __init__(self, store: Store, queues: Queues, clock: Clock) -> None:
         self._store = store
         self._queues = queues
         self._clock = clock
-        self._task: asyncio.Task[None] | None = None
+        self._expiry = Expiry("messages", self.expire, self._until_next)
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="sqs-retention")
+        self._expiry.start()
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._expiry.stop()
 
     async def expire(self) -> int:
         """Deletes what has expired by now; returns how many messages."""
@@ -55,26 +42,14 @@ class Retention:
             await self._store.write(lambda tx: attempts.forget(tx, now))
         return deleted
 
-    async def _run(self) -> None:
-        while True:
-            pause = _SHORTEST_SECONDS
-            try:
-                deleted = await self.expire()
-                if deleted:
-                    _log.info("expired messages deleted", extra={"count": deleted})
-                pause = max(self._until_next(), pause)
-            except Exception:  # noqa: BLE001 - a boundary: logged, and tried again
-                _log.exception("expired messages could not be deleted")
-            await asyncio.sleep(pause)
-
-    def _until_next(self) -> float:
+    def _until_next(self) -> float | None:
         """Seconds until the oldest message of all queues expires."""
         due: list[float] = []
         for queue in self._queues.all():
             row = self._store.reader.one("SELECT min(sent) FROM message WHERE queue = ?", (queue.id,))
             if row is not None and row[0] is not None:
                 due.append(row[0] / 1000 + queue.retention)
-        return min(due) - self._clock.now() if due else _SHORTEST_SECONDS
+        return min(due) - self._clock.now() if due else None
 
     def _has_expired(self, queue: Queue, oldest_kept: int) -> bool:
         sql = "SELECT 1 FROM message WHERE queue = ? AND sent <= ? LIMIT 1"
