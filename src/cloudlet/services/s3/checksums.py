@@ -111,8 +111,12 @@ def new_hash(algorithm: str) -> Hash:
 
 
 def digest(algorithm: str, content: bytes) -> bytes:
+    """Of a small body."""
     found = new_hash(algorithm)
-    feed(found, content)
+    if isinstance(found, _Crc):
+        found.update(content)
+    else:
+        feed(found, content)
     return found.digest()
 
 
