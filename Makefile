@@ -11,8 +11,11 @@ PORT ?= 4566
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
+# Bytecode is made here, cheaply when there is some: where Python is told to write none (PYTHONDONTWRITEBYTECODE), a
+# server would compile itself at every start, which takes as long as all the rest of it.
 setup: $(VENV)/.cloudlet ## fill .venv from the locked dependencies
-setup-dev: $(VENV)/.dev ## the same, with what tests and checks need
+	@$(BIN)/python -m compileall -q src
+setup-dev: setup $(VENV)/.dev ## the same, with what tests and checks need
 
 $(BIN)/python:
 	@PYTHON="$(PYTHON)" sh scripts/make-venv $(VENV)
@@ -22,7 +25,6 @@ $(VENV)/.cloudlet: $(BIN)/python requirements/cloudlet.txt requirements/lambda-p
 	$(BIN)/pip install -q --require-hashes --upgrade --target $(LAMBDA_PYTHON) -r requirements/lambda-python.txt
 	$(BIN)/pip install -q --require-hashes -r requirements/build.txt
 	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
-	$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.cloudlet requirements/dev.txt
