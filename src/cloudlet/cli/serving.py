@@ -28,7 +28,6 @@ def up(arguments: list[str]) -> None:
 
     Raises CommandError if it cannot start.
     """
-    gc.disable()  # what is made until the server is ready stays
     options = _options(arguments)
     if not isinstance(logging.getLevelName(options.log_level.upper()), int):
         raise CommandError(f"{options.log_level} is not a log level; choose debug, info, warning or error.")
@@ -49,6 +48,7 @@ def up(arguments: list[str]) -> None:
         typer.echo(f'  to use it    eval "$({environment})"')
         sys.stdout.flush()
 
+    gc.disable()  # what is made until the server is ready stays
     try:
         _run(settings, ready)
     except (DataFolderInUse, NewerSchemaError) as error:
