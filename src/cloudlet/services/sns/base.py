@@ -55,6 +55,7 @@ class SnsBase(Service):
     async def stop(self) -> None:
         await self.outbox.stop()
         await self._deliverer.close()
+        await self.signer.stop()
         self.store.close()
 
     def resource(self, call: Call, params: dict[str, Any]) -> str | None:

@@ -20,14 +20,22 @@ class Signer:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._recent: OrderedDict[tuple[str, str], str] = OrderedDict()
-        self._key: SigningKey | None = None
-        self._making = asyncio.Lock()
+        self._key: asyncio.Task[SigningKey] | None = None
+
+    def prepare(self) -> None:
+        """Begins to read or make the key, so that the first message need not wait for it."""
+        if self._key is None or _has_failed(self._key):
+            self._key = asyncio.create_task(self._load_or_make(), name="sns-signing-key")
+
+    async def stop(self) -> None:
+        if self._key is not None:
+            self._key.cancel()
+            await asyncio.wait((self._key,))
 
     async def key(self) -> "SigningKey":
-        if self._key is None:
-            async with self._making:
-                self._key = self._key or await self._load_or_make()
-        return self._key
+        self.prepare()
+        assert self._key is not None
+        return await asyncio.shield(self._key)
 
     async def signed(self, envelope: Mapping[str, Any], version: str, endpoint_url: str) -> dict[str, Any]:
         """The envelope with its signature and the certificate's address."""
@@ -42,14 +50,29 @@ class Signer:
         return with_signature(envelope, Signed(version, signature, f"{endpoint_url}{key.path}"))
 
     async def _load_or_make(self) -> "SigningKey":
-        # A slow import, because of cryptography: a server that signs nothing does not wait for it at its start.
-        from cloudlet.services.sns import signing_key
-
         row = self._store.reader.one("SELECT private_key, certificate, name FROM signing_key")
-        if row is None:
-            row = await asyncio.to_thread(signing_key.make)
-            await self._store.write(lambda tx: _keep(tx, *row))
-        return signing_key.load(row[0], row[1], row[2])
+        if row is not None:
+            return await asyncio.to_thread(_load, row[0], row[1], row[2])
+        made = await asyncio.to_thread(_make)
+        await self._store.write(lambda tx: _keep(tx, *made))
+        return await asyncio.to_thread(_load, *made)
+
+
+def _make() -> tuple[bytes, bytes, str]:
+    # A slow import, because of cryptography: a server that signs nothing does not wait for it at its start.
+    from cloudlet.services.sns import signing_key
+
+    return signing_key.make()
+
+
+def _load(private_key: bytes, certificate: bytes, name: str) -> "SigningKey":
+    from cloudlet.services.sns import signing_key
+
+    return signing_key.load(private_key, certificate, name)
+
+
+def _has_failed(task: asyncio.Task[Any]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 def _keep(tx: Transaction, private_key: bytes, certificate: bytes, name: str) -> None:

@@ -29,7 +29,8 @@ class SigningKey:
 
 def load(private_pem: bytes, certificate: bytes, name: str) -> SigningKey:
     """From what `make` returned."""
-    private_key = serialization.load_pem_private_key(private_pem, password=None)
+    # To check a key again that was made here would take 40 ms, with the interpreter lock held.
+    private_key = serialization.load_pem_private_key(private_pem, password=None, unsafe_skip_rsa_key_validation=True)
     assert isinstance(private_key, rsa.RSAPrivateKey)
     return SigningKey(private_key, certificate, f"/{name}")
 

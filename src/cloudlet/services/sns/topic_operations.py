@@ -32,6 +32,7 @@ class TopicOperations(SnsBase):
             self.directory.put_topic_after(tx, topics.create_topic(tx, arn, params.get("Attributes", {}), tags))
 
         await self.store.write(create)
+        self.signer.prepare()
         return {"TopicArn": str(arn)}
 
     @operation("DeleteTopic")
