@@ -13,6 +13,7 @@ from typing import Any
 import uvloop
 
 from cloudlet import __version__
+from cloudlet.console import pages
 from cloudlet.core.clock import SystemClock
 from cloudlet.core.data_folder import DataFolder
 from cloudlet.core.service import Cloud, Service
@@ -98,7 +99,7 @@ class Cloudlet:
     def _gateway(self, cloud: Cloud) -> App:
         s3 = next(service for service in cloud.services if isinstance(service, S3))
         router = Router(cloud.apis(), s3.has_bucket)
-        return App(cloud, router, s3, lambda: self._health(cloud))
+        return App(cloud, router, s3, lambda: self._health(cloud), pages.answer)
 
     async def _serve_http(self, app: App, cloud: Cloud, listener: socket.socket, ready: Callable[[str], None]) -> None:
         server = HttpServer(app)

@@ -46,6 +46,7 @@ def up(arguments: list[str]) -> None:
         typer.echo(f"  data folder  {settings.data}")
         environment = "cloudlet env" if str(settings.data) == ".cloudlet" else f"cloudlet env --data {settings.data}"
         typer.echo(f'  to use it    eval "$({environment})"')
+        typer.echo(f"  console      {url}/_cloudlet/console/")
         sys.stdout.flush()
 
     gc.disable()  # what is made until the server is ready stays

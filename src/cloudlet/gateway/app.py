@@ -27,7 +27,9 @@ from cloudlet.gateway.routing import Routed, Router, Target, is_form, presumed_t
 
 _log = logging.getLogger(__name__)
 
-HEALTH = "/_cloudlet/health"
+# Where Cloudlet answers for itself: no bucket can have this name.
+_OWN = "/_cloudlet/"
+HEALTH = f"{_OWN}health"
 # The largest body of an operation that is not streamed: DynamoDB's own limit, more than the others need.
 _LARGEST_BODY = 16 * 1024 * 1024
 # A function's zip package, base64 in JSON.
@@ -35,7 +37,10 @@ _LARGEST_BODIES = {"lambda": 100 * 1024 * 1024}
 
 
 class App:
-    """`health` gives the members of the health answer; `buckets` is the S3 service's word on CORS."""
+    """`health` gives the members of the health answer; `buckets` is the S3 service's word on CORS.
+
+    `pages` answers for the console, with None what is not for it.
+    """
 
     def __init__(
         self,
@@ -43,11 +48,13 @@ class App:
         router: Router,
         buckets: cors.BucketCors,
         health: Callable[[], dict[str, Any]],
+        pages: Callable[[HttpRequest], HttpResponse | None],
     ) -> None:
         self._cloud = cloud
         self._router = router
         self._buckets = buckets
         self._health = health
+        self._pages = pages
         answering = [s for s in cloud.services if type(s).serves_http is not Service.serves_http]
         # S3 claims every form that is posted; a host or path of another service goes before.
         self._http_services = sorted(answering, key=lambda service: "s3" in service.apis)
@@ -74,8 +81,10 @@ class App:
 
     async def _respond(self, request: HttpRequest) -> HttpResponse:
         id_ = request_id()
-        if request.path == HEALTH:
-            return HttpResponse(200, [("Content-Type", "application/json")], orjson.dumps(self._health()))
+        if request.path.startswith(_OWN):
+            own = self._own(request)
+            if own is not None:
+                return own
         http_service = self._http_service(request)
         if http_service is not None:
             return await self._serve_http(http_service, request, id_)
@@ -85,6 +94,12 @@ class App:
         if "origin" in request.headers:
             response.headers += self._cors_headers(request)
         return response
+
+    def _own(self, request: HttpRequest) -> HttpResponse | None:
+        """None for the paths under `_OWN` that are of a service."""
+        if request.path == HEALTH:
+            return HttpResponse(200, [("Content-Type", "application/json")], orjson.dumps(self._health()))
+        return self._pages(request)
 
     def _http_service(self, request: HttpRequest) -> Service | None:
         """The service that answers this request as HTTP of its own; calls of an API by target are never that."""
