@@ -15,11 +15,17 @@ from typing import Any
 import boto3
 import pytest
 import requests
+import uvloop
 from botocore.config import Config
 
 ROOT_KEY = "AKIAROOTOFTHETESTS00"
 ROOT_SECRET = "secret-of-the-root-of-the-tests"
 REGION = "us-east-1"
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], Any]]:
+    """What is tested in this process runs on the event loop that the server has."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 class Server:

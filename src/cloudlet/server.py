@@ -129,6 +129,7 @@ class Cloudlet:
         if not ends.done():
             _log.warning("stopping although not everything has ended", extra={"after_seconds": _DRAIN_SECONDS})
             ends.cancel()
+            await asyncio.gather(ends, return_exceptions=True)
         hurry.cancel()
 
     def _health(self, cloud: Cloud) -> dict[str, Any]:

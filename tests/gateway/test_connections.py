@@ -1,7 +1,9 @@
 """What a connection does with bytes, before any service is asked: raw sockets against the port alone."""
 
 import asyncio
+import gc
 import socket
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 
 from cloudlet.core.http import HttpRequest, HttpResponse
 from cloudlet.gateway import connection as connection_module
+from cloudlet.gateway import http_server as http_server_module
 from cloudlet.gateway.connection import Send
 from cloudlet.gateway.http_server import HttpServer
 
@@ -185,6 +188,60 @@ async def test_another_protocol_is_not_offered() -> None:
             assert (await answer_of(reader))[1]["x-path"] == f"/{number}"
 
 
+async def send_without_end(writer: asyncio.StreamWriter) -> None:
+    for _ in range(10_000):
+        writer.write(b"y" * 4096)
+        await writer.drain()
+
+
+FRAMED = {
+    "length": b"content-length: 12\r\n\r\nGET /x HTTP/",
+    "chunks": b"transfer-encoding: chunked\r\n\r\n5\r\nGET /\r\n7\r\nx HTTP/\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("pace", [1, 1000])
+@pytest.mark.parametrize("framing", FRAMED)
+@pytest.mark.parametrize("method", [b"PUT", b"POST"])
+async def test_a_body_behind_an_offer_of_another_protocol_is_a_body(framing: str, method: bytes, pace: int) -> None:
+    """Java's and curl's clients offer HTTP/2 with whatever they send."""
+    offer = b"host: h\r\nconnection: Upgrade, HTTP2-Settings\r\nhttp2-settings: AAM\r\nupgrade: h2c\r\n"
+    sent = b"%b /first HTTP/1.1\r\n%b%bGET /second HTTP/1.1\r\nhost: h\r\n\r\n" % (method, offer, FRAMED[framing])
+    async with connected(echo) as (reader, writer):
+        for start in range(0, len(sent), pace):
+            writer.write(sent[start : start + pace])
+            await asyncio.sleep(0)
+        _, headers, body = await answer_of(reader)
+        assert (headers["x-path"], body) == ("/first", method + b":12")
+        assert (await answer_of(reader))[1]["x-path"] == "/second"
+
+
+@pytest.mark.parametrize("size", [5, 900_000])
+async def test_an_offer_and_a_question_before_the_body(size: int) -> None:
+    async with connected(echo) as (reader, writer):
+        offer = b"host: h\r\nconnection: upgrade\r\nupgrade: h2c\r\nexpect: 100-continue\r\n"
+        writer.write(b"PUT /a HTTP/1.1\r\n%bcontent-length: %d\r\n\r\n" % (offer, size))
+        assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"x" * size)
+        assert (await answer_of(reader))[2] == b"PUT:%d" % size
+
+
+async def test_any_number_of_offers_is_read() -> None:
+    async with connected(echo) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: a\r\n\r\n" * 3000)
+        for _ in range(3000):
+            assert (await answer_of(reader))[0] == "HTTP/1.1 200 OK"
+
+
+@pytest.mark.parametrize("endless", [b"0\r\nx-one: ", b"0\r\n" + b"x: y\r\n" * 20_000, b"5;"])
+async def test_what_stands_around_chunks_has_an_end(endless: bytes) -> None:
+    async with connected(echo) as (reader, writer):
+        writer.write(b"PUT / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n" + endless)
+        with pytest.raises(OSError, match=r"reset|closed|lost|pipe"):
+            await send_without_end(writer)
+        del reader
+
+
 @pytest.mark.parametrize(
     "nonsense",
     [
@@ -229,6 +286,7 @@ async def test_an_invalid_chunk_ends_the_request_that_reads_it() -> None:
         writer.write(b"PUT / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n")
         await writer.drain()
         writer.write(b"not a size\r\n")
+        assert (await answer_of(reader))[0] == "HTTP/1.1 400 Bad Request"
         assert await asyncio.wait_for(reader.read(), 20) == b""
         await asyncio.wait_for(ended.wait(), 20)
 
@@ -297,10 +355,10 @@ async def test_head_tells_the_length_and_sends_no_body(response: HttpResponse, l
         assert (await answer_of(reader))[2] == b"next"
 
 
-@pytest.mark.parametrize("status", [204, 304])
-async def test_some_answers_have_no_body_and_no_length(status: int) -> None:
+@pytest.mark.parametrize(("status", "given"), [(204, []), (304, []), (204, [("Content-Length", "5")])])
+async def test_some_answers_have_no_body_and_no_length(status: int, given: list[tuple[str, str]]) -> None:
     async def answer(request: HttpRequest, send: Send) -> None:
-        await send(HttpResponse(status, [("ETag", '"1"')], b""))
+        await send(HttpResponse(status, [("ETag", '"1"'), *given], b""))
 
     async with connected(answer) as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
@@ -319,6 +377,89 @@ async def test_a_header_that_is_none_is_not_sent() -> None:
         status, headers, _ = await answer_of(reader)
         assert status == "HTTP/1.1 500 Internal Server Error"
         assert "x-injected" not in headers
+
+
+async def test_what_an_answer_says_of_the_connection_is_not_passed_on() -> None:
+    said = [("Transfer-Encoding", "chunked"), ("Connection", "close"), ("Keep-Alive", "x"), ("Upgrade", "h2c")]
+
+    async def answer(request: HttpRequest, send: Send) -> None:
+        await send(HttpResponse(200, [*said, ("Date", "never"), ("content-length", "99")], b"hello"))
+
+    async with connected(answer) as (reader, writer):
+        for _ in range(2):
+            writer.write(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+            _, headers, body = await answer_of(reader)
+            assert body == b"hello"
+            assert not headers.keys() & {"transfer-encoding", "connection", "keep-alive", "upgrade"}
+            assert headers["date"] != "never"
+
+
+async def test_a_client_that_has_said_all_gets_its_answer() -> None:
+    async def slow(request: HttpRequest, send: Send) -> None:
+        await asyncio.sleep(0.1)
+        await echo(request, send)
+
+    async with connected(slow) as (reader, writer):
+        writer.write(b"GET /asked HTTP/1.1\r\nhost: h\r\n\r\n")
+        writer.write_eof()
+        _, headers, _ = await answer_of(reader)
+        assert (headers["x-path"], headers["connection"]) == ("/asked", "close")
+        assert await asyncio.wait_for(reader.read(), 20) == b""
+
+
+async def test_a_body_that_stops_in_the_middle_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "_IDLE_SECONDS", 0.2)
+    ended = asyncio.Event()
+
+    async def watched(request: HttpRequest, send: Send) -> None:
+        try:
+            await echo(request, send)
+        finally:
+            ended.set()
+
+    async with connected(watched) as (_, writer):
+        writer.write(b"PUT / HTTP/1.1\r\nhost: h\r\ncontent-length: 900000\r\n\r\nhello")
+        await asyncio.wait_for(ended.wait(), 20)
+
+
+async def test_an_application_that_is_cancelled_ends_the_connection() -> None:
+    async def cancelled(request: HttpRequest, send: Send) -> None:
+        never = asyncio.get_running_loop().create_future()
+        never.cancel()
+        await never
+
+    async with connected(cancelled) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+        assert await asyncio.wait_for(reader.read(), 20) == b""
+
+
+async def test_nothing_is_kept_of_connections_that_are_over() -> None:
+    lost: list[weakref.ref[Any]] = []
+
+    class Watched(connection_module.Connection):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            lost.append(weakref.ref(self))
+            super().connection_made(transport)
+
+    gc.disable()
+    try:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(http_server_module, "Connection", Watched)
+            async with serving(echo) as (_, port):
+                for sent in (b"GET / HTTP/1.1\r\nhost: h\r\n\r\n", b"PUT / HTTP/1.1\r\ncontent-length: 99\r\n\r\nx"):
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    writer.write(sent)
+                    await asyncio.sleep(0.05)
+                    writer.close()
+                    await writer.wait_closed()
+        for _ in range(100):
+            if all(each() is None for each in lost):
+                break
+            await asyncio.sleep(0.05)
+        assert len(lost) == 2
+        assert [each() for each in lost] == [None, None]
+    finally:
+        gc.enable()
 
 
 async def test_a_client_that_leaves_stops_the_stream_to_it() -> None:
@@ -367,6 +508,10 @@ async def test_closing_answers_what_is_under_way_and_takes_nothing_new() -> None
         await echo(request, send)
 
     async with serving(slow) as (server, port):
+        _, earlier = await asyncio.open_connection("127.0.0.1", port)
+        earlier.close()
+        await earlier.wait_closed()
+        await asyncio.sleep(0.05)
         idle_reader, idle_writer = await asyncio.open_connection("127.0.0.1", port)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /under-way HTTP/1.1\r\nhost: h\r\n\r\n")

@@ -56,6 +56,11 @@ class IncomingBody:
         self._size = 0
         self._pause(False)
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for the client to send more."""
+        return self._waiter is not None and not self._waiter.done()
+
     async def chunks(self) -> AsyncIterator[bytes]:
         """Raises ClientGone if the rest does not come."""
         while True:

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
+
+from cloudlet.core.remembering import remembered
 
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_.~/-]*")
 _PLAIN_SEGMENTS = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*/?")
@@ -66,7 +67,7 @@ def _reduced(value: str) -> str:
     return value
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def _encoded(text: str) -> str:
     """Decoded, then encoded as signatures want it: whichever way the sender wrote it."""
     return quote(unquote_to_bytes(text.encode("latin-1")), safe="~")

@@ -63,7 +63,8 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers: dict[str, str] = {}
         self._in_head = False
-        self._head_size = 0
+        self._framing = b""  # set while a body waits to be read by another parser, see _feed
+        self._overhead = 0  # bytes since the request began, or its body grew
         self._arriving: _Exchange | None = None
         self._waiting: deque[_Exchange] = deque()
         self._answering: _Exchange | None = None
@@ -98,12 +99,14 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._gone = True
+        del self._parser  # it refers to this connection, and the collector seldom looks for such cycles
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         for exchange in (self._answering, self._arriving, *self._waiting):
             if exchange is not None and exchange.incoming is not None:
                 exchange.incoming.lose()
         self._waiting.clear()
+        self._arriving = None
         self.resume_writing()
         self._lost(self)
 
@@ -111,24 +114,23 @@ class Connection(asyncio.Protocol):
         self._heard = self._loop.time()
         if self._last and self._arriving is None:
             return
+        self._overhead += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            # No other protocol is spoken here: the request is answered as if it had not offered one (RFC 9110, 7.8).
-            if rest := data[upgrade.args[0] :]:
-                self.data_received(rest)
-            return
+            self._feed(data)
         except httptools.HttpParserError as error:
             if not (self._last and self._arriving is None):
                 _log.info("not HTTP", extra={"client": self._client, "reason": str(error)})
                 self._refuse(b"The request is not valid HTTP.")
             return
-        if self._in_head:
-            self._head_size += len(data)
-            if self._head_size > _LARGEST_HEAD:
-                self._refuse(b"The headers of the request are too large.")
-        elif self._arriving is not None and not self._arriving.incoming:
+        if self._overhead > _LARGEST_HEAD and (self._in_head or self._arriving is not None):
+            self._refuse(b"The headers of the request are too large.")
+        elif self._arriving is not None and self._arriving.incoming is None:
             self._invite(self._arriving)
+
+    def eof_received(self) -> bool:
+        """Who has said all that he wants to say may still wait for an answer: the connection stays half open for it."""
+        self._last = True
+        return self._answering is not None and self._arriving is None
 
     def pause_writing(self) -> None:
         if self._writable is None:
@@ -140,13 +142,31 @@ class Connection(asyncio.Protocol):
                 self._writable.set_result(None)
             self._writable = None
 
+    def _feed(self, data: bytes) -> None:
+        """No other protocol is spoken here: what offers one is read as if it had not (RFC 9110, 7.8).
+
+        The parser stops there, and takes a body for the other protocol: one that knows nothing but its framing goes on.
+        """
+        while data:
+            try:
+                self._parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as offer:
+                data = data[offer.args[0] :]
+                if self._framing:
+                    self._parser = httptools.HttpRequestParser(self)
+                    data = b"POST / HTTP/1.1\r\n%b\r\n\r\n%b" % (self._framing, data)
+                elif self._last:
+                    return
+
     # What the parser tells
 
     def on_message_begin(self) -> None:
+        if self._framing:
+            return
         self._url = b""
         self._headers = {}
         self._in_head = True
-        self._head_size = 0
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -160,6 +180,9 @@ class Connection(asyncio.Protocol):
         self._headers[name] = value if known is None else f"{known},{value}"
 
     def on_headers_complete(self) -> None:
+        if self._framing:
+            self._framing = b""
+            return
         self._in_head = False
         headers = self._headers
         length = _declared_length(headers)
@@ -184,6 +207,9 @@ class Connection(asyncio.Protocol):
             awaits_invitation=length != 0 and modern and headers.get("expect", "").lower() == "100-continue",
         )
         self._arriving = exchange
+        if length != 0 and self._parser.should_upgrade():
+            name = "content-length" if "content-length" in headers else "transfer-encoding"
+            self._framing = f"{name}: {headers[name]}".encode("latin-1")
         if incoming is not None:
             self._enqueue(exchange)
 
@@ -191,16 +217,20 @@ class Connection(asyncio.Protocol):
         exchange = self._arriving
         assert exchange is not None
         exchange.awaits_invitation = False
+        self._overhead = 0
         if exchange.incoming is None:
             exchange.chunks.append(chunk)
         else:
             exchange.incoming.feed(chunk)
 
     def on_message_complete(self) -> None:
+        if self._framing:
+            return
         exchange = self._arriving
         assert exchange is not None
         self._arriving = None
         exchange.complete = True
+        self._overhead = 0
         exchange.awaits_invitation = False
         if not exchange.keep_alive:
             self._last = True
@@ -230,7 +260,12 @@ class Connection(asyncio.Protocol):
         try:
             await self._application(exchange.request, self._send)
         except ClientGone:
-            _log.debug("client closed the connection", extra={"path": exchange.request.path})
+            _log.debug("a request or its answer was cut off", extra={"path": exchange.request.path})
+            if not self._gone and not self._head_sent:
+                self._write(exchange, HttpResponse(400, [], b"The request is not valid HTTP."))
+        except asyncio.CancelledError:
+            self._transport.abort()
+            raise
         except Exception:  # noqa: BLE001 - the boundary: logged here, and the client is not left waiting
             _log.exception("an answer could not be sent", extra={"path": exchange.request.path})
             exchange.keep_alive = False
@@ -258,12 +293,16 @@ class Connection(asyncio.Protocol):
                 self._invite(self._arriving)
 
     def _end_if_idle(self) -> None:
-        silent = self._loop.time() - self._heard
-        if self._answering is None and silent >= _IDLE_SECONDS:
+        left = _IDLE_SECONDS - (self._loop.time() - self._heard)
+        answering = self._answering
+        if answering is not None and (answering.incoming is None or not answering.incoming.is_awaited):
+            left = _IDLE_SECONDS  # the client waits for us
+        if left > 0:
+            self._idle_timer = self._loop.call_later(left, self._end_if_idle)
+        elif answering is None:
             self._transport.close()
-            return
-        wait = _IDLE_SECONDS - silent if self._answering is None else _IDLE_SECONDS
-        self._idle_timer = self._loop.call_later(wait, self._end_if_idle)
+        else:
+            self._transport.abort()
 
     # Reading
 
@@ -353,6 +392,7 @@ class Connection(asyncio.Protocol):
         if left:
             raise ValueError("the body is shorter than was said")
         if chunked:
+            await self._until_writable()
             self._transport.write(b"0\r\n\r\n")
 
     def _head(self, exchange: _Exchange, response: HttpResponse, length: int | None, *, chunked: bool) -> bytes:

@@ -29,6 +29,7 @@ class HttpServer:
         self._server.close()
         for connection in tuple(self._connections):
             connection.close()
+        self._all_lost.clear()
         if self._connections:
             try:
                 await asyncio.wait_for(self._all_lost.wait(), _CLOSE_SECONDS)

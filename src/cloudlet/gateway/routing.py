@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterable
-from functools import cache, lru_cache
+from functools import cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
 from cloudlet.core.http import HttpRequest
 from cloudlet.core.model import api_model, known_apis
+from cloudlet.core.remembering import remembered
 from cloudlet.gateway.rest_routes import rest_routes
 
 _FORM = "application/x-www-form-urlencoded"
@@ -152,7 +153,7 @@ def _protocol(api: str) -> str:
     return "query" if api == "sqs" else str(api_model(api).metadata["protocol"])
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _bucket_in_name(host: str) -> tuple[str | None, str | None]:
     """The bucket that a Host names by its form, or the first label, which may be one."""
     host = host.rsplit(":", 1)[0].lower()
@@ -195,7 +196,7 @@ def _credential_scope(request: HttpRequest) -> str | None:
     return None
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _service_in(authorization: str) -> str | None:
     found = _SCOPE.search(authorization)
     return found[2] if found is not None else None

@@ -14,6 +14,7 @@ from cloudlet.core.access import Credential, CredentialStore
 from cloudlet.core.context import Principal
 from cloudlet.core.http import Body, HttpRequest
 from cloudlet.core.model import api_model
+from cloudlet.core.remembering import remembered
 from cloudlet.gateway import canonical, payload, sigv2
 from cloudlet.gateway.chunked import Seed
 from cloudlet.gateway.refusals import Refusals, refusals_of
@@ -22,7 +23,7 @@ from cloudlet.gateway.refusals import timestamp as timestamp_text
 ALGORITHM = "AWS4-HMAC-SHA256"
 MAX_SKEW = 15 * 60.0
 _LONGEST_EXPIRY = 7 * 24 * 3600
-_REGION = re.compile(r"[a-z]{2,5}(?:-[a-z]+)+-[0-9]{1,2}")
+_REGION = re.compile(r"[a-z]{2,5}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2}")
 _USUAL_START = re.compile(r"Credential=([^,\s]+), ?SignedHeaders=([^,\s]+), ?")
 _SIGNATURE = re.compile(r"[^,\s]+")
 _TIMESTAMP = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
@@ -219,7 +220,7 @@ def _members(text: str, refusals: Refusals) -> tuple[str, str, str]:
     return members["Credential"], members["SignedHeaders"], members["Signature"]
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def _usual_start(text: str) -> tuple[str, str] | None:
     """What a client repeats in all its requests of a day. Of the usual order only."""
     found = _USUAL_START.fullmatch(text)
@@ -283,7 +284,7 @@ def _scope(text: str, refusals: Refusals) -> Scope:
     return scope
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def _parsed_scope(text: str) -> Scope | None:
     parts = text.split("/")
     if len(parts) != 5 or not all(parts):
@@ -349,13 +350,13 @@ def _signed_names(claim: Claim, request: HttpRequest, refusals: Refusals) -> tup
     return names
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _names(signed_headers: str) -> tuple[tuple[str, ...], frozenset[str]]:
     names = tuple(signed_headers.split(";"))
     return names, frozenset(names)
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _seconds(timestamp: str) -> float | None:
     match = _TIMESTAMP.fullmatch(timestamp)
     if match is None:
@@ -371,7 +372,7 @@ def _signing_name(api: str) -> str:
     return str(api_model(api).signing_name)
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _is_region(name: str) -> bool:
     return _REGION.fullmatch(name) is not None
 

@@ -7,12 +7,12 @@ from functools import lru_cache
 from http import HTTPStatus
 
 from cloudlet.core.http import HttpResponse
+from cloudlet.core.remembering import remembered
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
-@lru_cache(maxsize=1024)
 def name_received(raw: bytes) -> str:
     """A header's name as `HttpRequest` has it: in lower case."""
     return raw.lower().decode("latin-1")
@@ -21,12 +21,13 @@ def name_received(raw: bytes) -> str:
 def response_head(response: HttpResponse, length: int | None, *, keep_alive: bool, chunked: bool) -> bytes:
     """Status line and headers. `length`, where there is one, replaces what the headers say of it.
 
-    Raises ValueError for a header's name that is none (RFC 9110, 5.1): functions choose names, too.
+    Of the connection only what is said here goes out: functions choose headers, too. Raises ValueError for a header's
+    name that is none (RFC 9110, 5.1).
     """
     lines = [_status_line(response.status), _date_line(int(time.time()))]
     for name, value in response.headers:
         field = _field(name)
-        if field is not _LENGTH or length is None:
+        if field and (field is not _LENGTH or (length is None and response.status != 204)):
             lines += (field, header_value(value), b"\r\n")
     if length is not None:
         lines.append(b"content-length: %d\r\n" % length)
@@ -51,14 +52,20 @@ def header_value(text: str) -> bytes:
 
 
 _LENGTH = b"content-length: "
+# What is between this server and whoever is next to it (RFC 9110, 7.6.1), and the time at which it answers.
+_OWN = frozenset(
+    {"connection", "date", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+)
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _field(name: str) -> bytes:
-    if not _TOKEN.fullmatch(name):
+    """The name as it goes out, before its value; nothing where it does not."""
+    if not HEADER_NAME.fullmatch(name):
         raise ValueError(f"not the name of a header: {name!r}")
-    field = name.encode() + b": "
-    return _LENGTH if field.lower() == _LENGTH else field
+    if name.lower() in _OWN:
+        return b""
+    return _LENGTH if name.lower() == "content-length" else name.encode() + b": "
 
 
 @lru_cache

@@ -138,7 +138,9 @@ def test_multiple_values_of_a_header_in_format_1_0() -> None:
     "result",
     [
         {"statusCode": "many"},
-        {"statusCode": 99},
+        {"statusCode": 101},
+        {"statusCode": 600},
+        {"statusCode": 200, "headers": {"x-a\r\nx-b": "1"}},
         {"statusCode": 200, "headers": []},
         {"statusCode": 200, "body": {"a": 1}},
         {"statusCode": 200, "body": "?", "isBase64Encoded": True},

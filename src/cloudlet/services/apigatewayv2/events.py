@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote
 import orjson
 
 from cloudlet.core.http import HttpRequest, HttpResponse
+from cloudlet.gateway.wire import HEADER_NAME
 from cloudlet.services.apigatewayv2.matching import Match
 
 _TEXT_TYPES = ("application/json", "application/javascript", "application/xml")
@@ -206,7 +207,7 @@ def _explicit(result: dict[str, Any], version: str) -> HttpResponse:
         status = int(result["statusCode"])
     except (TypeError, ValueError):
         raise MalformedResponse("statusCode is not a number") from None
-    if not 100 <= status <= 599:
+    if not 200 <= status <= 599:  # those before are no answers yet
         raise MalformedResponse("statusCode is no HTTP status")
     headers = _headers(result.get("headers"))
     if version == "1.0":
@@ -216,7 +217,7 @@ def _explicit(result: dict[str, Any], version: str) -> HttpResponse:
         several = cast("dict[str, list[Any]]", multiple)
         names = {name.lower() for name in several}
         headers = [pair for pair in headers if pair[0] not in names]
-        headers += [(name.lower(), _text(value)) for name, values in several.items() for value in values]
+        headers += [(_name(name), _text(value)) for name, values in several.items() for value in values]
     else:
         headers += [("set-cookie", str(each)) for each in result.get("cookies") or []]
     if all(name != "content-type" for name, _ in headers):
@@ -229,7 +230,13 @@ def _headers(declared: Any) -> list[tuple[str, str]]:
         return []
     if not isinstance(declared, dict):
         raise MalformedResponse("headers is not an object")
-    return [(str(name).lower(), _text(value)) for name, value in cast("dict[Any, Any]", declared).items()]
+    return [(_name(name), _text(value)) for name, value in cast("dict[str, Any]", declared).items()]
+
+
+def _name(declared: str) -> str:
+    if not HEADER_NAME.fullmatch(declared):
+        raise MalformedResponse("a header's name is none")
+    return declared.lower()
 
 
 def _text(value: Any) -> str:
