@@ -73,6 +73,7 @@ async function signIn(key) {
     element("key").reset();
     drawAccount({ ...owner, region: key.region, version: running });
     show("account");
+    element("main").focus();
     announce("Signed in");
     watch(key);
   } catch (error) {

@@ -32,8 +32,9 @@ export function drawProblem(part, words) {
 function drawStatus() {
   const failing = element("mails-problem").textContent || element("stacks-problem").textContent;
   const status = element("status");
+  const words = failing ? "Not up to date" : "Live";
   status.className = failing ? "status" : "status live";
-  if (status.textContent !== (failing ? "Trouble" : "Live")) status.textContent = failing ? "Trouble" : "Live";
+  if (status.textContent !== words) status.textContent = words;
 }
 
 export function drawAccount({ account, arn, region, version }) {
@@ -88,6 +89,7 @@ function newMailRow(mail, wasThere) {
   part("subject").textContent = title(mail);
   part("from").textContent = mail.from;
   part("to").textContent = mail.to;
+  part("start").textContent = mail.subject ? mail.body.slice(0, 300).trim() : "";
   part("time").dateTime = time.toISOString();
   part("time").textContent = sentAt.format(time);
   row.classList.toggle("arrived", !wasThere);
