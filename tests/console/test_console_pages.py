@@ -67,6 +67,10 @@ def test_every_answer_is_safe(server: Any, method: str, path: str, status: int):
     assert "access-control-allow-origin" not in answer.headers
 
 
+def test_up_says_where_it_is(server: Any):
+    assert f"  console      {server.url}{PAGE}\n" in server.log()
+
+
 def test_head_has_no_body_but_its_length(server: Any):
     whole, head = ask(server, PAGE), ask(server, PAGE, "HEAD")
     assert head.status_code == 200

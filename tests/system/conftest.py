@@ -1,14 +1,25 @@
-"""The command line, run as somebody at a terminal of this machine would."""
+"""The command line, run as somebody at a terminal of this machine would, and a browser."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 Cloudlet = Callable[..., subprocess.CompletedProcess[str]]
+FLAGS = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+    "--disable-gpu",
+    "--host-resolver-rules=MAP another-machine.test 127.0.0.1",
+    *(["--no-sandbox"] if os.geteuid() == 0 else []),
+]
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +55,11 @@ def command_line() -> Callable[[Any], Cloudlet]:
 def cloudlet(server: Any, command_line: Callable[[Any], Cloudlet]) -> Cloudlet:
     """Runs a command against the module's server."""
     return command_line(server)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield started
+        started.close()

@@ -1,24 +1,14 @@
 """The dashboard as people use it, in headless Chromium."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 APPLICATION = Path(__file__).parents[2] / "apps" / "inventory"
 BERLIN = APPLICATION / "samples" / "berlin.csv"
-FLAGS = [
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-    "--disable-gpu",
-    *(["--no-sandbox"] if os.geteuid() == 0 else []),
-]
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +19,6 @@ def url(server: Any, cloudlet: Any) -> str:
     stack = server.client("cloudformation").describe_stacks(StackName="inventory")["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     return outputs["DashboardUrl"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture
