@@ -21,7 +21,7 @@ def handler(event, context):
     if path.endswith("/odd"):
         return {"statusCode": 200, "body": {"not": "text"}}
     if path.endswith("/picture"):
-        headers = {"content-type": "image/png"}
+        headers = {"content-type": "image/png", "service-worker-allowed": "/"}
         return {"statusCode": 200, "headers": headers, "body": "iVBORw==", "isBase64Encoded": True}
     return {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": json.dumps(event)}
 """
@@ -138,6 +138,15 @@ def test_answers_that_are_none(server: Any, api: Any, function: str) -> None:
 def test_binary_answers(server: Any, api: Any, function: str) -> None:
     answer = requests.get(url(server, made(api, function, "GET /picture"), "/picture"), timeout=20)
     assert (answer.headers["content-type"], answer.content) == ("image/png", b"\x89PNG")
+
+
+def test_an_api_may_reach_for_the_paths_of_its_own_host_alone(server: Any, api: Any, function: str) -> None:
+    api_id = made(api, function, "GET /picture")
+    own = {"host": f"{api_id}.execute-api.us-east-1.localhost:{server.port}"}
+    assert "service-worker-allowed" in requests.get(f"{server.url}/picture", headers=own, timeout=20).headers
+    shared = requests.get(url(server, api_id, "/picture"), timeout=20)
+    assert shared.status_code == 200
+    assert "service-worker-allowed" not in shared.headers
 
 
 def test_bodies_that_are_too_large(server: Any, api: Any, function: str) -> None:

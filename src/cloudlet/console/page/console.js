@@ -1,11 +1,11 @@
-// The console: signs in with a key that this tab alone keeps, and shows what the key may see while somebody looks.
+// The console: signs in with a key, and shows what the key may see while somebody looks.
+// The key is in this page's memory only: objects and HTTP APIs may be pages of the same origin, which share all storage.
 
 import { Refused, identity, mailbox, stacks, version } from "./apis.js";
 import { announce, clear, drawAccount, drawMails, drawProblem, drawStacks, element } from "./drawing.js";
 import { canSign } from "./signature.js";
 
 const PAUSE = 2000; // milliseconds from an answer to the next question
-const KEPT = "key"; // what it is called in the tab's storage
 
 let signedIn = null; // the key; answers to another one's questions are dropped
 
@@ -17,9 +17,7 @@ function start() {
   element("key").addEventListener("submit", submit);
   element("access-key-id").addEventListener("paste", pasteAll);
   element("sign-out").addEventListener("click", signOut);
-  const kept = sessionStorage.getItem(KEPT);
-  if (kept === null) show("sign-in");
-  else signIn(JSON.parse(kept));
+  show("sign-in");
 }
 
 function show(part) {
@@ -68,7 +66,6 @@ async function signIn(key) {
   drawProblem("sign-in", "");
   try {
     const [owner, running] = await Promise.all([identity(key), version()]);
-    sessionStorage.setItem(KEPT, JSON.stringify(key));
     signedIn = key;
     element("key").reset();
     drawAccount({ ...owner, region: key.region, version: running });
@@ -77,8 +74,6 @@ async function signIn(key) {
     announce("Signed in");
     watch(key);
   } catch (error) {
-    if (error instanceof Refused) sessionStorage.removeItem(KEPT);
-    show("sign-in");
     drawProblem("sign-in", words(error));
     element("access-key-id").focus();
   } finally {
@@ -87,7 +82,6 @@ async function signIn(key) {
 }
 
 function signOut() {
-  sessionStorage.removeItem(KEPT);
   signedIn = null;
   clear();
   show("sign-in");

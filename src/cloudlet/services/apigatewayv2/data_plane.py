@@ -45,6 +45,9 @@ class DataPlane(GatewayService):
             return _message(404, "Not Found")
         response = await self._answer(request, request_id, api_id, served, rest)
         response.headers.append(("apigw-requestid", request_id))
+        if request.path.startswith(PATH_PREFIX):
+            # Under the port's own name an API may not take over the paths of others, which browsers would let it do.
+            response.headers = [pair for pair in response.headers if pair[0].lower() != "service-worker-allowed"]
         return response
 
     async def _answer(
