@@ -15,7 +15,7 @@ import httptools
 
 from cloudlet.core.http import Body, HttpRequest, HttpResponse
 from cloudlet.gateway.bodies import IN_MEMORY, ClientGone, IncomingBody
-from cloudlet.gateway.wire import name_received, response_head
+from cloudlet.gateway.wire import response_head
 
 Send = Callable[[HttpResponse], Awaitable[None]]
 Application = Callable[[HttpRequest, Send], Awaitable[None]]
@@ -174,10 +174,10 @@ class Connection(asyncio.Protocol):
     def on_header(self, raw_name: bytes, raw_value: bytes | None) -> None:
         if not self._in_head:
             return  # behind a chunked body: what was signed and decided upon does not change any more
-        name = name_received(raw_name)
+        name = raw_name.lower().decode("latin-1")
         value = raw_value.decode("latin-1") if raw_value else ""
-        known = self._headers.get(name)
-        self._headers[name] = value if known is None else f"{known},{value}"
+        headers = self._headers
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
 
     def on_headers_complete(self) -> None:
         if self._framing:

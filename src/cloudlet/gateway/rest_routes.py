@@ -20,14 +20,14 @@ class Route:
     path: re.Pattern[str]
     labels: tuple[str, ...]
     query: tuple[tuple[str, str | None], ...]
-    headers: tuple[str, ...]
+    headers: frozenset[str]
 
     def matches(self, query: Mapping[str, str], headers: Mapping[str, str]) -> bool:
         for name, value in self.query:
             found = query.get(name)
             if found is None or (value is not None and found != value):
                 return False
-        return not self.headers or all(name in headers for name in self.headers)
+        return not self.headers or headers.keys() >= self.headers
 
 
 class Match(NamedTuple):
@@ -54,8 +54,12 @@ class RestRoutes:
 
     def find(self, method: str, path: str, query: dict[str, str], headers: Mapping[str, str]) -> Match | None:
         """`path` as on the wire; the labels come out percent-decoded."""
+        pattern: re.Pattern[str] | None = None
+        found: re.Match[str] | None = None
         for route in (self._routes if query else self._without_query).get(method, ()):
-            found = route.path.fullmatch(path)
+            if route.path is not pattern:  # routes of one path follow each other
+                pattern = route.path
+                found = pattern.fullmatch(path)
             if found is not None and route.matches(query, headers):
                 values = [unquote(value) if "%" in value else value for value in found.groups()]
                 return Match(route.operation, dict(zip(route.labels, values, strict=True)))
@@ -83,7 +87,7 @@ def _route(operation: OperationModel) -> Route:
         elif location == "header":
             headers.append(serialization.get("name", member).lower())
     labels = tuple(re.findall(r"\{([\w-]+)\+?\}", path))
-    return Route(operation.name, _path_pattern(path), labels, tuple(query.items()), tuple(headers))
+    return Route(operation.name, _path_pattern(path), labels, tuple(query.items()), frozenset(headers))
 
 
 def _path_pattern(template: str) -> re.Pattern[str]:

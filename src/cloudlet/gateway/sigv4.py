@@ -194,14 +194,9 @@ def _header_claim(authorization: str, request: HttpRequest, refusals: Refusals) 
     timestamp = request.headers.get("x-amz-date") or _basic_format(request.headers.get("date", ""))
     if not timestamp:
         raise refusals.malformed("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
-    return Claim(
-        scope=_scope(credential, refusals),
-        signed_headers=signed_headers,
-        signature=signature,
-        timestamp=timestamp,
-        token=request.headers.get("x-amz-security-token"),
-        query=canonical.query(request.query),
-    )
+    token = request.headers.get("x-amz-security-token")
+    query = canonical.query(request.query) if request.query else ""
+    return Claim(_scope(credential, refusals), signed_headers, signature, timestamp, token, query)
 
 
 def _members(text: str, refusals: Refusals) -> tuple[str, str, str]:
@@ -378,5 +373,5 @@ def _is_region(name: str) -> bool:
 
 
 def _same(expected: str, given: str) -> bool:
-    """Compares in constant time."""
-    return hmac.compare_digest(expected.encode(), given.encode())
+    """Compares in constant time; what is expected is ASCII."""
+    return given.isascii() and hmac.compare_digest(expected, given)

@@ -13,11 +13,6 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
-def name_received(raw: bytes) -> str:
-    """A header's name as `HttpRequest` has it: in lower case."""
-    return raw.lower().decode("latin-1")
-
-
 def response_head(response: HttpResponse, length: int | None, *, keep_alive: bool, chunked: bool) -> bytes:
     """Status line and headers. `length`, where there is one, replaces what the headers say of it.
 
@@ -28,7 +23,8 @@ def response_head(response: HttpResponse, length: int | None, *, keep_alive: boo
     for name, value in response.headers:
         field = _field(name)
         if field and (field is not _LENGTH or (length is None and response.status != 204)):
-            lines += (field, header_value(value), b"\r\n")
+            plain = value.isascii() and value.isprintable()
+            lines.append(b"%b%b\r\n" % (field, value.encode() if plain else header_value(value)))
     if length is not None:
         lines.append(b"content-length: %d\r\n" % length)
     elif chunked:
@@ -42,8 +38,6 @@ def header_value(text: str) -> bytes:
 
     Control characters become spaces: a value that a client chose must not end the header.
     """
-    if text.isascii() and text.isprintable():
-        return text.encode()
     text = _CONTROL.sub(" ", text)
     try:
         return text.encode("latin-1")

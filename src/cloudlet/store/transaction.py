@@ -4,7 +4,7 @@
 # pyright: reportUnknownMemberType=false
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import apsw
 
@@ -57,4 +57,4 @@ class Transaction(Reader):
 
 
 def execute(connection: apsw.Connection, sql: str, bindings: Bindings = ()) -> Iterator[Row]:
-    return cast("Iterator[Row]", connection.execute(sql, tuple(bindings)))
+    return connection.execute(sql, tuple(bindings))
