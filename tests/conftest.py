@@ -17,6 +17,14 @@ import pytest
 import requests
 import uvloop
 from botocore.config import Config
+from hypothesis import HealthCheck, settings
+
+# Machines are slow at times: no property depends on how long an example takes. CI tries the same examples each time,
+# so that what it says is about the change; whoever works on the code tries new ones.
+settings.register_profile(
+    "cloudlet", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("cloudlet")
 
 ROOT_KEY = "AKIAROOTOFTHETESTS00"
 ROOT_SECRET = "secret-of-the-root-of-the-tests"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cloudlet.core.access import Credential
@@ -108,12 +108,14 @@ def test_a_signed_trailer() -> None:
     assert refusal(tampered, 5, x_amz_checksum_crc32="NhCmhG==") == "SignatureDoesNotMatch"
 
 
+@example(8374)  # the size of the last chunk, which then is a second short one
 @given(st.integers(0, 10**9))
 def test_one_changed_byte_is_refused(position: int) -> None:
     frames = bytearray(framed(b"x" * 8192, b"the end"))
     frames[position % len(frames)] ^= 1
     # The case of a chunk's size does not matter, nor does that of hexadecimal digits elsewhere: an xor by 1 keeps it.
-    assert refusal(bytes(frames), 8199) in ("SignatureDoesNotMatch", "InvalidRequest", "IncompleteBody")
+    expected = ("SignatureDoesNotMatch", "InvalidRequest", "IncompleteBody", "InvalidChunkSizeError")
+    assert refusal(bytes(frames), 8199) in expected
 
 
 @pytest.mark.parametrize("cut", [1, 10, 90, 8000])
