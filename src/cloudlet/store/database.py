@@ -41,13 +41,13 @@ class Store:
         self._opened: list[apsw.Connection] = []
         self._writer = Writer(self._connection, path)
 
-    def write(self, function: Callable[[Transaction], T], *, long: bool = False) -> asyncio.Future[T]:
+    async def write(self, function: Callable[[Transaction], T], *, long: bool = False) -> T:
         """Runs the function in a transaction and returns its result once that is on disk.
 
         No waiting, no network, no state but its arguments and the database. What it raises rolls it back, alone, and
         is raised here. A `long` one, of more than a few milliseconds, runs on a thread, in a transaction of its own.
         """
-        return self._writer.put(function, long=long)
+        return await self._writer.put(function, long=long)
 
     def read(self, function: Callable[[Reader], T]) -> T:
         """Runs short queries, on the caller's thread (the event loop), against one consistent snapshot."""
