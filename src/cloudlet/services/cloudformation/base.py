@@ -10,6 +10,7 @@ from cloudlet.core.service import Params, Service
 from cloudlet.services.cloudformation import exports
 from cloudlet.services.cloudformation.changes import Forecast
 from cloudlet.services.cloudformation.deployer import Deployer
+from cloudlet.services.cloudformation.errors import validation_error
 from cloudlet.services.cloudformation.intrinsics import UNKNOWN
 from cloudlet.services.cloudformation.records import (
     Deployment,
@@ -20,7 +21,6 @@ from cloudlet.services.cloudformation.records import (
     stacks_under_way,
 )
 from cloudlet.services.cloudformation.replies import PATH, Replies
-from cloudlet.services.cloudformation.template import validation_error
 from cloudlet.store import Store, Transaction
 
 _UPDATABLE = frozenset(

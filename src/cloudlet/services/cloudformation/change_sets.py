@@ -12,10 +12,11 @@ from cloudlet.core.service import operation
 from cloudlet.services.cloudformation import parameters, records, requests
 from cloudlet.services.cloudformation.base import StackService, begin_update
 from cloudlet.services.cloudformation.changes import changes, has_other_changes
+from cloudlet.services.cloudformation.errors import validation_error
 from cloudlet.services.cloudformation.events import record_stack_event
 from cloudlet.services.cloudformation.pages import page
 from cloudlet.services.cloudformation.records import Deployment, Stack, find_stack, stack_by_id
-from cloudlet.services.cloudformation.template import parse, read, validation_error
+from cloudlet.services.cloudformation.template import parse, read
 from cloudlet.store import Transaction
 from cloudlet.store.transaction import Row
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from cloudlet.services.cloudformation.errors import validation_error
 from cloudlet.services.cloudformation.intrinsics import UNKNOWN, function_of, is_unknown
 from cloudlet.services.cloudformation.plan import Plan
 from cloudlet.services.cloudformation.records import Deployment, Resource
 from cloudlet.services.cloudformation.resources import resource_type
-from cloudlet.services.cloudformation.template import Template, read, validation_error
+from cloudlet.services.cloudformation.template import Template, read
 
 Change = dict[str, Any]
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from cloudlet.services.cloudformation.errors import validation_error
 from cloudlet.services.cloudformation.records import Stack
-from cloudlet.services.cloudformation.template import validation_error
 from cloudlet.store.transaction import Reader, Transaction
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from cloudlet.services.cloudformation.template import validation_error
+from cloudlet.services.cloudformation.errors import validation_error
 
 _PREFIX = "Fn::ForEach::"
 _MOST_REPETITIONS = 5000

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from cloudlet.services.cloudformation.errors import validation_error
 from cloudlet.services.cloudformation.intrinsics import Evaluator, function_of
-from cloudlet.services.cloudformation.template import Template, validation_error
+from cloudlet.services.cloudformation.template import Template
 from cloudlet.services.cloudformation.variables import variables_of
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol, cast
 
 from cloudlet.core.errors import NotImplementedByCloudlet
-from cloudlet.services.cloudformation.template import Template, validation_error
+from cloudlet.services.cloudformation.errors import validation_error
+from cloudlet.services.cloudformation.template import Template
 from cloudlet.services.cloudformation.variables import VARIABLE
 
 _ZONES = "abc"

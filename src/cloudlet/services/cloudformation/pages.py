@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Sequence
 from typing import TypeVar
 
-from cloudlet.services.cloudformation.template import validation_error
+from cloudlet.services.cloudformation.errors import validation_error
 
 T = TypeVar("T")
 SIZE = 100

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from cloudlet.core.errors import NotImplementedByCloudlet
+from cloudlet.services.cloudformation.errors import validation_error
 from cloudlet.services.cloudformation.intrinsics import text
-from cloudlet.services.cloudformation.template import Template, validation_error
+from cloudlet.services.cloudformation.template import Template
 
 HIDDEN = "****"
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")

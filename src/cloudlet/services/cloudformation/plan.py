@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from cloudlet.services.cloudformation import parameters
+from cloudlet.services.cloudformation.errors import validation_error
 from cloudlet.services.cloudformation.graph import dependencies
 from cloudlet.services.cloudformation.intrinsics import Evaluator, text
 from cloudlet.services.cloudformation.records import Deployment, Resource
 from cloudlet.services.cloudformation.resources import ResourceType, exists, resource_type
-from cloudlet.services.cloudformation.template import Definition, Template, read, validation_error
+from cloudlet.services.cloudformation.template import Definition, Template, read
 
 Exports = Callable[[str], str]
 

@@ -9,8 +9,9 @@ from cloudlet.core.context import Call
 from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
 from cloudlet.core.service import Cloud
 from cloudlet.services.cloudformation import capabilities, parameters
+from cloudlet.services.cloudformation.errors import validation_error
 from cloudlet.services.cloudformation.records import Deployment
-from cloudlet.services.cloudformation.template import parse, read, validation_error
+from cloudlet.services.cloudformation.template import parse, read
 from cloudlet.services.cloudformation.transforms import transform
 
 _NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")

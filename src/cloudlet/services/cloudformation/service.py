@@ -11,10 +11,11 @@ from cloudlet.services.cloudformation import capabilities, descriptions, exports
 from cloudlet.services.cloudformation.base import begin_update
 from cloudlet.services.cloudformation.change_sets import ChangeSets
 from cloudlet.services.cloudformation.changes import changes, has_other_changes
+from cloudlet.services.cloudformation.errors import validation_error
 from cloudlet.services.cloudformation.events import record_stack_event, stack_events
 from cloudlet.services.cloudformation.pages import SIZE, page, position, token_for
 from cloudlet.services.cloudformation.records import Deployment, Stack, find_stack, stack_by_id
-from cloudlet.services.cloudformation.template import Template, parse, read, validation_error
+from cloudlet.services.cloudformation.template import Template, parse, read
 from cloudlet.services.cloudformation.transforms import transform
 from cloudlet.store import Transaction
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
+from cloudlet.core.errors import NotImplementedByCloudlet
+from cloudlet.services.cloudformation.errors import validation_error
 
 _SECTIONS = frozenset(
     (
@@ -42,10 +43,6 @@ _RESOURCE_MEMBERS = frozenset(
 )
 _DELETION_POLICIES = ("Delete", "Retain", "RetainExceptOnCreate", "Snapshot")
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9]+")
-
-
-def validation_error(message: str) -> AwsError:
-    return AwsError("ValidationError", message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any, cast
 import yaml
 
 from cloudlet.core.errors import AwsError
-from cloudlet.services.cloudformation.template import validation_error
+from cloudlet.services.cloudformation.errors import validation_error
 
 # Functions that take a bare name in their short form keep it; all others are `Fn::` and their name.
 _BARE_TAGS = {"Ref": "Ref", "Condition": "Condition"}

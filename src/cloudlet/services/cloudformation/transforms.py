@@ -9,7 +9,7 @@ from typing import Any
 
 from cloudlet.core.errors import NotImplementedByCloudlet
 from cloudlet.services.cloudformation import foreach
-from cloudlet.services.cloudformation.template import validation_error
+from cloudlet.services.cloudformation.errors import validation_error
 
 SAM = "AWS::Serverless-2016-10-31"
 LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
