@@ -34,7 +34,7 @@ from cloudlet.services.sqs import SQS
 _log = logging.getLogger(__name__)
 
 # A thread that comes back from an fsync gets the interpreter lock after so long, not after Python's 5 ms.
-_SWITCH_SECONDS = 0.0005
+_SWITCH_SECONDS = 0.0001
 # New objects after which the collector looks for cycles: requests leave none, so Python's 700 is mostly in vain.
 _COLLECT_AFTER = 20_000
 # What is under way may take this long to end before it is cut off; most functions end far sooner.
