@@ -4,6 +4,7 @@ import base64
 import binascii
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote
@@ -181,10 +182,8 @@ def _body(incoming: Incoming) -> tuple[str | None, bool]:
         return None, False
     kind = incoming.request.headers.get("content-type", "text/plain").split(";")[0].strip().lower()
     if kind.startswith("text/") or kind in _TEXT_TYPES or kind.endswith(("+json", "+xml")):
-        try:
+        with suppress(UnicodeDecodeError):  # what is not what its type says goes on as it is
             return incoming.body.decode(), False
-        except UnicodeDecodeError:
-            pass
     return base64.b64encode(incoming.body).decode(), True
 
 

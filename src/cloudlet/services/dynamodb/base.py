@@ -26,7 +26,7 @@ class DynamoDBBase(Service):
 
     async def start(self) -> None:
         self.store = Store(self.cloud.settings.data / "dynamodb.db", Path(__file__).with_name("schema.sql"))
-        self.catalogue = Catalogue(self.store.reader)
+        self.catalogue = Catalogue(self.store.reader, self.cloud.signals.notify)
         self.items = Items(self.cloud.signals.notify, self._expiring)
         self.background = Background(self.store, self.catalogue, self.items, self.cloud.clock)
         self.background.start()

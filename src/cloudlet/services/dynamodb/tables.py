@@ -1,6 +1,6 @@
 """Tables as the operations see them, and the catalogue that keeps them in memory as they are on disk."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -160,9 +160,10 @@ def _index(
 
 
 class Catalogue:
-    """All tables, as committed. To be used on the event loop."""
+    """All tables, as committed. To be used on the event loop. `notify` hears `dynamodb-table:<arn>` at each change."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, notify: Callable[[str], None]) -> None:
+        self._notify = notify
         self._tables: dict[tuple[str, str, str], Table] = {}
         for row in reader.all(f"SELECT {_COLUMNS} FROM table_"):
             self.put(_table(row))
@@ -180,9 +181,11 @@ class Catalogue:
 
     def put(self, table: Table) -> None:
         self._tables[table.account, table.region, table.name] = table
+        self._notify(f"dynamodb-table:{table.arn}")
 
     def drop(self, table: Table) -> None:
         self._tables.pop((table.account, table.region, table.name), None)
+        self._notify(f"dynamodb-table:{table.arn}")
 
 
 def load(reader: Reader, account: str, region: str, name: str) -> Table:

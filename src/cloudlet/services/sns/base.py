@@ -127,8 +127,9 @@ def page_of(found: Sequence[T], ids: Sequence[int], token: str | None) -> tuple[
 def _read_token(token: str) -> int:
     try:
         kind, _, number = base64.urlsafe_b64decode(token.encode()).decode().partition(":")
-        if kind == "after":
-            return int(number)
+        after = int(number)
     except (binascii.Error, ValueError):
-        pass
-    raise invalid_parameter("NextToken")
+        raise invalid_parameter("NextToken") from None
+    if kind != "after":
+        raise invalid_parameter("NextToken")
+    return after

@@ -1,6 +1,5 @@
 """Tables."""
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,7 +27,6 @@ _AS_THEY_ARE = (
     "Tags",
 )
 _INDEX_MEMBERS = ("IndexName", "KeySchema", "OnDemandThroughput", "Projection", "ProvisionedThroughput")
-_PAUSE = 0.02
 
 
 class Table(ResourceType):
@@ -87,7 +85,7 @@ class Table(ResourceType):
             await context.call("dynamodb", "UpdateTable", {"TableName": physical_id, **params})
             await _stable(context, physical_id)
         await self._configure(context, physical_id, before, after)
-        arn = f"arn:aws:dynamodb:{context.region}:{context.account}:table/{physical_id}"
+        arn = _arn(context, physical_id)
         if gone := removed_tags(before, after):
             await context.call("dynamodb", "UntagResource", {"ResourceArn": arn, "TagKeys": gone})
         if changed(before, after, "Tags") and after.get("Tags"):
@@ -95,8 +93,6 @@ class Table(ResourceType):
 
     async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
         await context.call("dynamodb", "DeleteTable", {"TableName": physical_id})
-        while await self.find(context, physical_id, properties) is not None:  # noqa: ASYNC110 - it tells nobody
-            await asyncio.sleep(_PAUSE)
 
     async def _configure(self, context: Context, name: str, before: Properties, after: Properties) -> None:
         if changed(before, after, "TimeToLiveSpecification"):
@@ -172,13 +168,18 @@ def _encryption(declared: Properties) -> Properties:
 
 
 async def _stable(context: Context, name: str) -> None:
-    """Waits until the table is ACTIVE: DynamoDB tells of its changes only to those who ask."""
-    while True:
-        table = (await context.call("dynamodb", "DescribeTable", {"TableName": name}))["Table"]
-        indexes = table.get("GlobalSecondaryIndexes", [])
-        if all(each.get("IndexStatus", "ACTIVE") == "ACTIVE" for each in indexes) and table["TableStatus"] == "ACTIVE":
-            return
-        await asyncio.sleep(_PAUSE)
+    """Waits until the table and its indexes are ACTIVE."""
+    with context.cloud.signals.listen(f"dynamodb-table:{_arn(context, name)}") as listener:
+        while True:
+            table = (await context.call("dynamodb", "DescribeTable", {"TableName": name}))["Table"]
+            states = [each.get("IndexStatus", "ACTIVE") for each in table.get("GlobalSecondaryIndexes", [])]
+            if all(state == "ACTIVE" for state in (table["TableStatus"], *states)):
+                return
+            await listener.wait()
+
+
+def _arn(context: Context, name: str) -> str:
+    return f"arn:aws:dynamodb:{context.region}:{context.account}:table/{name}"
 
 
 TYPES = (Table,)

@@ -1,6 +1,5 @@
 """Functions, their versions, aliases, permissions, layers, event source mappings and asynchronous invocation."""
 
-import asyncio
 import io
 import zipfile
 from pathlib import Path
@@ -18,7 +17,6 @@ from cloudlet.services.cloudformation.resources.resource_type import (
     tag_map,
 )
 
-_PAUSE = 0.02
 _CODE = ("ImageUri", "S3Bucket", "S3Key", "S3ObjectVersion")
 # What the configuration returns to when a property is taken out of the template.
 _CONFIGURATION = {
@@ -77,7 +75,6 @@ class Function(ResourceType):
         return name
 
     async def adopt(self, context: Context, physical_id: str, properties: Properties) -> None:
-        await _settled(context, physical_id)
         await self._reserve(context, physical_id, {}, properties)
 
     async def attributes(self, context: Context, physical_id: str, properties: Properties) -> Attributes:
@@ -87,13 +84,11 @@ class Function(ResourceType):
         if changed(before, after, "Code", "Architectures"):
             params = {"FunctionName": physical_id, **_code(after), **present(after, "Architectures")}
             await context.call("lambda", "UpdateFunctionCode", params)
-            await _settled(context, physical_id)
         wanted = {
             name: after.get(name, default) for name, default in _CONFIGURATION.items() if changed(before, after, name)
         }
         if wanted:
             await context.call("lambda", "UpdateFunctionConfiguration", {"FunctionName": physical_id, **wanted})
-            await _settled(context, physical_id)
         await self._reserve(context, physical_id, before, after)
         arn = _arn(context, physical_id)
         if gone := removed_tags(before, after):
@@ -127,7 +122,6 @@ class Version(ResourceType):
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         answer = await context.call("lambda", "PublishVersion", present(properties, *self.properties))
-        await _settled(context, properties["FunctionName"])
         arn: str = answer["FunctionArn"]
         return arn if arn.rsplit(":", 1)[1] == answer["Version"] else f"{arn}:{answer['Version']}"
 
@@ -349,17 +343,6 @@ def _package(files: dict[str, str]) -> bytes:
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, text)
     return buffer.getvalue()
-
-
-async def _settled(context: Context, name: str) -> None:
-    """Waits until the function can be used: Lambda tells of its state only to those who ask."""
-    while True:
-        answer = await context.call("lambda", "GetFunctionConfiguration", {"FunctionName": name})
-        if answer.get("State") == "Failed" or answer.get("LastUpdateStatus") == "Failed":
-            raise AwsError("ValidationError", str(answer.get("StateReason") or answer.get("LastUpdateStatusReason")))
-        if answer.get("State", "Active") != "Pending" and answer.get("LastUpdateStatus") != "InProgress":
-            return
-        await asyncio.sleep(_PAUSE)
 
 
 TYPES = (Alias, EventInvokeConfig, EventSourceMapping, Function, LayerVersion, Permission, Version)
