@@ -4,7 +4,7 @@ import asyncio
 import gc
 import socket
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from cloudlet.core.http import HttpRequest, HttpResponse
 from cloudlet.gateway import connection as connection_module
 from cloudlet.gateway import http_server as http_server_module
-from cloudlet.gateway.connection import Send
+from cloudlet.gateway.connection import Application, Send
 from cloudlet.gateway.http_server import HttpServer
 
 
@@ -23,8 +23,20 @@ async def echo(request: HttpRequest, send: Send) -> None:
     await send(HttpResponse(200, headers, b"%s:%d" % (request.method.encode(), len(body))))
 
 
+def echo_and_set(ended: asyncio.Event) -> Application:
+    """Also where the echo fails."""
+
+    async def application(request: HttpRequest, send: Send) -> None:
+        try:
+            await echo(request, send)
+        finally:
+            ended.set()
+
+    return application
+
+
 @asynccontextmanager
-async def serving(application: Callable[[HttpRequest, Send], Awaitable[None]]) -> AsyncIterator[tuple[HttpServer, int]]:
+async def serving(application: Application) -> AsyncIterator[tuple[HttpServer, int]]:
     listener = socket.create_server(("127.0.0.1", 0))
     server = HttpServer(application)
     await server.start(listener)
@@ -275,14 +287,7 @@ async def test_nonsense_behind_a_request_does_not_spoil_its_answer() -> None:
 
 async def test_an_invalid_chunk_ends_the_request_that_reads_it() -> None:
     ended = asyncio.Event()
-
-    async def watched(request: HttpRequest, send: Send) -> None:
-        try:
-            await echo(request, send)
-        finally:
-            ended.set()
-
-    async with connected(watched) as (reader, writer):
+    async with connected(echo_and_set(ended)) as (reader, writer):
         writer.write(b"PUT / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n")
         await writer.drain()
         writer.write(b"not a size\r\n")
@@ -410,14 +415,7 @@ async def test_a_client_that_has_said_all_gets_its_answer() -> None:
 async def test_a_body_that_stops_in_the_middle_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_module, "_IDLE_SECONDS", 0.2)
     ended = asyncio.Event()
-
-    async def watched(request: HttpRequest, send: Send) -> None:
-        try:
-            await echo(request, send)
-        finally:
-            ended.set()
-
-    async with connected(watched) as (_, writer):
+    async with connected(echo_and_set(ended)) as (_, writer):
         writer.write(b"PUT / HTTP/1.1\r\nhost: h\r\ncontent-length: 900000\r\n\r\nhello")
         await asyncio.wait_for(ended.wait(), 20)
 
