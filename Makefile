@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LAMBDA_PYTHON := $(VENV)/lambda-python
+LAMBDA_POWERTOOLS := $(VENV)/lambda-powertools
 DATA ?= .cloudlet
 PORT ?= 4566
 
@@ -27,8 +28,9 @@ $(VENV)/.cloudlet: $(BIN)/python requirements/cloudlet.txt requirements/lambda-p
 	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.cloudlet requirements/dev.txt
+$(VENV)/.dev: $(VENV)/.cloudlet requirements/dev.txt requirements/lambda-powertools.txt
 	$(BIN)/pip install -q --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install -q --require-hashes --upgrade --target $(LAMBDA_POWERTOOLS) -r requirements/lambda-powertools.txt
 	@touch $@
 
 run: setup ## start Cloudlet, deploy the inventory application, upload sample files, show the dashboard's address

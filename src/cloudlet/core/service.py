@@ -11,6 +11,7 @@ from cloudlet.core.context import Call, Principal
 from cloudlet.core.errors import AccessDenied, NotImplementedByCloudlet
 from cloudlet.core.http import HttpRequest, HttpResponse
 from cloudlet.core.ids import request_id
+from cloudlet.core.metrics import Metrics
 from cloudlet.core.settings import Settings
 from cloudlet.core.signals import Signals
 from cloudlet.core.validation import validate_input
@@ -111,6 +112,7 @@ class Cloud:
         self.settings = settings
         self.clock = clock
         self.signals = Signals()
+        self.metrics = Metrics()
         self.services: list[Service] = []
         self._operations: dict[tuple[str, str], Operation] = {}
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,33 @@ class Credentials:
     expires: float
 
 
+class ResponseSink(Protocol):
+    """Takes a response as it comes, where whoever invokes wants it so."""
+
+    def begin(self, content_type: str) -> None:
+        """The function answers; what it has to say follows in chunks."""
+        ...
+
+    async def write(self, chunk: bytes) -> None:
+        """Returns when there is room for more."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """`arn` is the one by which the function was called, with its qualifier. `client_context` is JSON."""
+    """`arn` is the one by which the function was called, with its qualifier. `client_context` is JSON.
+
+    With a `sink` the response goes there, in one piece where the function does not stream; the outcome then holds no
+    payload, unless it is an error. Without one a streamed response is gathered. `trace_id` is the X-Amzn-Trace-Id
+    that the caller sent.
+    """
 
     request_id: str
     arn: str
     payload: bytes
     client_context: str | None = None
+    sink: ResponseSink | None = None
+    trace_id: str | None = None
 
 
 class LogEvent(NamedTuple):
