@@ -30,7 +30,8 @@ $(VENV)/.cloudlet: $(BIN)/python requirements/cloudlet.txt requirements/lambda-p
 
 $(VENV)/.dev: $(VENV)/.cloudlet requirements/dev.txt requirements/lambda-powertools.txt
 	$(BIN)/pip install -q --require-hashes -r requirements/dev.txt
-	$(BIN)/pip install -q --require-hashes --upgrade --target $(LAMBDA_POWERTOOLS) -r requirements/lambda-powertools.txt
+	@rm -rf $(LAMBDA_POWERTOOLS)
+	$(BIN)/pip install -q --require-hashes --target $(LAMBDA_POWERTOOLS) -r requirements/lambda-powertools.txt
 	@touch $@
 
 run: setup ## start Cloudlet, deploy the inventory application, upload sample files, show the dashboard's address
