@@ -524,3 +524,24 @@ async def test_closing_answers_what_is_under_way_and_takes_nothing_new() -> None
         await asyncio.wait_for(closing, 20)
         idle_writer.close()
         writer.close()
+
+
+async def test_a_generator_that_nobody_reads_any_more_is_closed() -> None:
+    closed = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 65536
+                await asyncio.sleep(0)
+        finally:
+            closed.set()
+
+    async def stream(request: HttpRequest, send: Send) -> None:
+        await send(HttpResponse(200, [], endless()))
+
+    async with connected(stream) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+        await reader.readexactly(1000)
+        writer.transport.abort()
+        await asyncio.wait_for(closed.wait(), 20)

@@ -7,7 +7,7 @@ messages and taking them apart again took a quarter of a GetItem (docs/design.md
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -343,12 +343,12 @@ class Connection(asyncio.Protocol):
         """Raises ClientGone, or ValueError where a header's name is none."""
         exchange = self._answering
         assert exchange is not None
-        if self._gone:
+        if not isinstance(response.body, bytes):
+            await self._stream_all(exchange, response, response.body)
+        elif self._gone:
             raise ClientGone
-        if isinstance(response.body, bytes):
-            self._write(exchange, response)
         else:
-            await self._stream(exchange, response, response.body)
+            self._write(exchange, response)
         if self._writable is not None:
             await self._until_writable()
 
@@ -367,6 +367,16 @@ class Connection(asyncio.Protocol):
             self._transport.write(head + body)
         else:
             self._transport.writelines((head, body))
+
+    async def _stream_all(self, exchange: _Exchange, response: HttpResponse, body: AsyncIterator[bytes]) -> None:
+        """Whoever makes the body learns if nobody reads on: its generator is closed."""
+        try:
+            if self._gone:
+                raise ClientGone
+            await self._stream(exchange, response, body)
+        finally:
+            if isinstance(body, AsyncGenerator):
+                await body.aclose()
 
     async def _stream(self, exchange: _Exchange, response: HttpResponse, body: AsyncIterator[bytes]) -> None:
         length = response.content_length

@@ -3,12 +3,13 @@
 import zlib
 from typing import Any
 
-from botocore.model import OperationModel
+from botocore.model import OperationModel, StructureShape
 
 from cloudlet.core.errors import AwsError
 from cloudlet.core.http import Body, HttpRequest, HttpResponse
 from cloudlet.core.model import api_model
 from cloudlet.gateway.errors import Spelled, spelled
+from cloudlet.gateway.protocols.event_stream import EVENT_STREAM, EventStreamWriter
 from cloudlet.gateway.protocols.json_values import (
     json_decoding,
     json_encoding,
@@ -42,6 +43,7 @@ class JsonProtocol(Protocol):
         self._encoding = json_encoding(api)
         self._inputs: dict[str, Convert | None] = {}
         self._outputs: dict[str, Convert | None] = {}
+        self._event_streams: dict[str, tuple[str, EventStreamWriter]] = {}
 
     def parse(
         self, operation: OperationModel, request: HttpRequest, body: bytes | Body, labels: dict[str, str]
@@ -60,12 +62,34 @@ class JsonProtocol(Protocol):
         if name not in self._outputs:
             shape = operation.output_shape
             self._outputs[name] = self._encoding.conversion(shape) if shape is not None else None
+            if operation.has_event_stream_output:
+                self._event_streams[name] = self._event_stream(operation)
+        if name in self._event_streams:
+            return self._streamed(name, output or {}, request_id)
         if operation.output_shape is None:
             # Services whose operation has no output send no body, as AWS's do.
             return self._response(200, b"", request_id)
         convert = self._outputs[name]
         value = output or {}
         return self._response(200, write_json(value if convert is None else convert(value)), request_id)
+
+    def _event_stream(self, operation: OperationModel) -> tuple[str, EventStreamWriter]:
+        """The member that is an event stream, and how it is written."""
+        shape = operation.get_event_stream_output()
+        assert shape is not None
+        assert isinstance(operation.output_shape, StructureShape)
+        member = operation.output_shape.event_stream_name
+        assert member is not None
+        return member, EventStreamWriter(self.api, self.name, shape, self._content_type)
+
+    def _streamed(self, name: str, output: Params, request_id: str) -> HttpResponse:
+        """What is beside the stream goes before it, as its first event."""
+        member, writer = self._event_streams[name]
+        beside = {key: value for key, value in output.items() if key != member}
+        convert = self._outputs[name]
+        initial = write_json(beside if convert is None else convert(beside))
+        headers = [("x-amzn-RequestId", request_id), ("Content-Type", EVENT_STREAM)]
+        return HttpResponse(200, headers, writer.frames(output[member], initial))
 
     def render_error(
         self, error: AwsError, operation: OperationModel | None, request_id: str, request: HttpRequest

@@ -14,6 +14,7 @@ from botocore.model import OperationModel, Shape
 from cloudlet.core.errors import AwsError
 from cloudlet.core.http import Body, HttpRequest, HttpResponse
 from cloudlet.core.model import item_of, members_of, wire_name
+from cloudlet.gateway.protocols.event_stream import EVENT_STREAM, EventStreamWriter
 from cloudlet.gateway.protocols.protocol import Params, Protocol
 from cloudlet.gateway.protocols.xml_values import text_reader, text_writer
 
@@ -44,13 +45,17 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """`headers` by their members: an answer has few of the many that its operation knows."""
+    """`headers` by their members: an answer has few of the many that its operation knows.
+
+    `stream` is the member that is the body as it is, or, where `events` is set, an event stream.
+    """
 
     status: int
     status_member: str | None
     headers: dict[str, Located]
     prefixed: tuple[tuple[str, str], ...]
     stream: str | None
+    events: EventStreamWriter | None
     write_body: WriteBody | None
     content_type: str | None
 
@@ -122,6 +127,10 @@ class RestProtocol(Protocol):
 
     @abstractmethod
     def write_payload(self, operation: OperationModel, member: str, shape: Shape) -> tuple[WriteBody, str]: ...
+
+    def write_events(self, shape: Shape) -> EventStreamWriter | None:
+        """Writes an event stream; None where the protocol has none yet."""
+        return None
 
     def malformed_member(self, name: str, text: str) -> AwsError | None:
         """The error for a text in path, query or header that is no value of its type; None to do as if not given."""
@@ -201,6 +210,7 @@ class RestProtocol(Protocol):
             },
             prefixed=tuple((name, wire) for name, wire, _ in by_location.get("headers", ())),
             stream=stream,
+            events=self._event_writer(operation),
             write_body=write_body,
             content_type=content_type,
         )
@@ -219,9 +229,17 @@ class RestProtocol(Protocol):
             return payload, None, None
         return (None, *self.write_payload(operation, payload, members[payload]))
 
+    def _event_writer(self, operation: OperationModel) -> EventStreamWriter | None:
+        shape = operation.get_event_stream_output()
+        return self.write_events(shape) if shape is not None else None
+
     def _put_body(self, response: HttpResponse, found: Output, value: Params) -> None:
         if found.stream is not None:
             body = value.get(found.stream)
+            if found.events is not None and body is not None:
+                body = found.events.frames(body)
+                if not any(name.lower() == "content-type" for name, _ in response.headers):
+                    response.headers.append(("Content-Type", EVENT_STREAM))
             if body is not None:
                 response.body = body.encode() if isinstance(body, str) else body
             return

@@ -8,6 +8,7 @@ from cloudlet.core.errors import AwsError
 from cloudlet.core.http import Body, HttpRequest, HttpResponse
 from cloudlet.core.model import members_of
 from cloudlet.gateway.errors import spelled
+from cloudlet.gateway.protocols.event_stream import EventStreamWriter
 from cloudlet.gateway.protocols.json_values import (
     json_decoding,
     json_encoding,
@@ -58,6 +59,9 @@ class RestJsonProtocol(RestProtocol):
     def write_payload(self, operation: OperationModel, member: str, shape: Shape) -> tuple[WriteBody, str]:
         convert = self._encoding.structure(shape)
         return (lambda value: write_json(convert(value.get(member) or {}))), _CONTENT_TYPE
+
+    def write_events(self, shape: Shape) -> EventStreamWriter:
+        return EventStreamWriter(self.api, self.name, shape, _CONTENT_TYPE)
 
     def render_error(
         self, error: AwsError, operation: OperationModel | None, request_id: str, request: HttpRequest
