@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from cloudlet.core import cross_origin as cors
 from cloudlet.core.http import Body, HttpRequest
-from cloudlet.services.apigatewayv2 import cors
 from cloudlet.services.apigatewayv2.events import Incoming, MalformedResponse, answer, event
 from cloudlet.services.apigatewayv2.matching import Match
 

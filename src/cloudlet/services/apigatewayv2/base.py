@@ -1,10 +1,7 @@
 """What the groups of API Gateway's operations stand on: its data, pages and deployments."""
 
-import asyncio
 import base64
 import binascii
-import socket
-import threading
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +10,7 @@ import orjson
 from cloudlet.core.context import Call
 from cloudlet.core.errors import AwsError
 from cloudlet.core.ids import lower_id
+from cloudlet.core.localhost_names import LocalhostNames
 from cloudlet.core.service import Cloud, Params, Service
 from cloudlet.services.apigatewayv2.serving import Served
 from cloudlet.store import Reader, Store, Transaction
@@ -21,8 +19,6 @@ T = TypeVar("T")
 
 PATH_PREFIX = "/_aws/execute-api/"
 _PAGE = 25
-# Seconds given to the machine's resolver to say that it knows names under localhost.
-_PATIENCE = 0.2
 
 
 class GatewayService(Service):
@@ -32,19 +28,13 @@ class GatewayService(Service):
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
-        self.resolves_hosts = False
+        self.localhost_names = LocalhostNames()
         # What stages serve, by API and stage; forgotten with every change of the API.
         self.serving: dict[str, dict[str, Served]] = {}
 
     async def start(self) -> None:
         self.store = Store(self.cloud.settings.data / "apigatewayv2.db", Path(__file__).with_name("schema.sql"))
-        # A name server that does not answer must not hold up the start, nor the end: hence a thread of its own.
-        asking = threading.Thread(target=self._ask_for_hosts, name="localhost-names", daemon=True)
-        asking.start()
-        await asyncio.get_running_loop().run_in_executor(None, asking.join, _PATIENCE)
-
-    def _ask_for_hosts(self) -> None:
-        self.resolves_hosts = _resolves_subdomains()
+        await self.localhost_names.ask()
 
     async def stop(self) -> None:
         self.store.close()
@@ -59,7 +49,7 @@ class GatewayService(Service):
     def endpoint(self, api_id: str, region: str) -> str:
         """Where the API answers: by host name where this machine resolves those under localhost, else by path."""
         settings = self.cloud.settings
-        if self.resolves_hosts:
+        if self.localhost_names.resolve:
             return f"http://{api_id}.execute-api.{region}.localhost:{settings.port}"
         return f"{settings.endpoint_url}{PATH_PREFIX}{api_id}"
 
@@ -161,12 +151,3 @@ def paged(items: list[T], params: Params) -> dict[str, Any]:
     if len(items) > start + size:
         answer["NextToken"] = base64.urlsafe_b64encode(str(start + size).encode()).decode()
     return answer
-
-
-def _resolves_subdomains() -> bool:
-    """Whether programs on this machine find `anything.localhost`, as browsers always do."""
-    try:
-        socket.getaddrinfo("api.execute-api.localhost", 80)
-    except OSError:
-        return False
-    return True

@@ -8,11 +8,12 @@ from urllib.parse import unquote
 
 import orjson
 
+from cloudlet.core import cross_origin
 from cloudlet.core.arn import Arn
 from cloudlet.core.context import Principal
 from cloudlet.core.errors import AwsError
 from cloudlet.core.http import HttpRequest, HttpResponse
-from cloudlet.services.apigatewayv2 import cors, events
+from cloudlet.services.apigatewayv2 import events
 from cloudlet.services.apigatewayv2.base import PATH_PREFIX, GatewayService
 from cloudlet.services.apigatewayv2.events import Incoming, MalformedResponse
 from cloudlet.services.apigatewayv2.matching import DEFAULT, Match
@@ -53,8 +54,8 @@ class DataPlane(GatewayService):
     async def _answer(
         self, request: HttpRequest, request_id: str, api_id: str, served: Served, path: str
     ) -> HttpResponse:
-        if served.cors is not None and cors.is_preflight(request.method, request.headers):
-            return HttpResponse(204, cors.preflight(served.cors, request.headers))
+        if served.cors is not None and cross_origin.is_preflight(request.method, request.headers):
+            return HttpResponse(204, cross_origin.preflight(served.cors, request.headers))
         match = served.matcher.find(request.method, path)
         integration = served.integrations.get(match.route_key) if match is not None else None
         if match is None or integration is None:
@@ -64,7 +65,7 @@ class DataPlane(GatewayService):
         if served.cors is not None:
             # With a configuration of its own the API does not pass on what the integration says about origins.
             own = [pair for pair in response.headers if not pair[0].lower().startswith("access-control-")]
-            response.headers = own + cors.answered(served.cors, request.headers)
+            response.headers = own + cross_origin.answered(served.cors, request.headers)
         return response
 
     async def _integrate(

@@ -1,4 +1,4 @@
-"""Cross-origin requests, answered from an API's own configuration."""
+"""Cross-origin requests, answered from the configuration of an HTTP API or of a function's URL."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
