@@ -164,11 +164,10 @@ def make_function(make_role: Callable[..., str]) -> Callable[..., str]:
         client = server.client("lambda")
         arn: str = client.create_function(
             FunctionName=name,
-            Runtime="python3.11",
             Handler="app.handler",
             Role=role,
             Code={"ZipFile": package(source)},
-            **{"Timeout": 30, **settings},
+            **{"Runtime": "python3.11", "Timeout": 30, **settings},
         )["FunctionArn"]
         client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
         return arn
