@@ -45,7 +45,8 @@ class Principal:
 class Call:
     """One call. `time` is when it came in (epoch seconds); `source_arn` the resource for which a service calls.
 
-    `condition_keys` are what the service adds to AWS's global condition keys (`{"s3:prefix": "logs/"}`).
+    `condition_keys` are what the service adds to AWS's global condition keys (`{"s3:prefix": "logs/"}`). `trace_id` is
+    the X-Amzn-Trace-Id that came with it: what follows from the call carries it on, so that Lambda sees loops.
     """
 
     api: str
@@ -57,4 +58,5 @@ class Call:
     time: float
     source_arn: str | None = None
     http: HttpRequest | None = None
+    trace_id: str | None = None
     condition_keys: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -184,11 +184,12 @@ class Cloud:
         region: str,
         account: str | None = None,
         source_arn: str | None = None,
+        trace_id: str | None = None,
     ) -> Any:
         """Calls a service's operation in process: same validation, authorisation and errors as over HTTP.
 
         `as_` is who asks; `account` whose resources are meant (the caller's own unless given); `source_arn` the
-        resource on whose behalf a service principal calls. Raises AwsError.
+        resource on whose behalf a service principal calls; `trace_id` the trace that this goes on with. Raises AwsError.
         """
         found = self.operation(api, name)
         validate_input(api, name, params)
@@ -201,6 +202,7 @@ class Cloud:
             request_id=request_id(),
             time=self.clock.now(),
             source_arn=source_arn,
+            trace_id=trace_id,
         )
         return await self.dispatch(found, call, params)
 

@@ -177,6 +177,7 @@ class App:
             request_id=id_,
             time=self._cloud.clock.now(),
             http=request,
+            trace_id=request.headers.get("x-amzn-trace-id"),
         )
         output = await self._cloud.dispatch(found, call, params)
         return protocol.render(model, output, id_)
