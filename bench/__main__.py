@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.data import measure_data
+from bench.events import measure_events
 from bench.functions import make_role, measure_functions
 from bench.lab import measure_lab
 from bench.measure import Measure
@@ -56,8 +57,9 @@ def _measure(peer: Peer, seconds: float) -> Iterator[Measure]:
     with RunningPeer(peer) as server:
         yield from _as_far_as_it_goes(peer, measure_data(server, seconds))
         yield from _as_far_as_it_goes(peer, measure_functions(server, make_role(server)))
-    with RunningPeer(peer) as server:
-        yield from _as_far_as_it_goes(peer, measure_lab(server, make_role(server)))
+    for measure in (measure_lab, measure_events):
+        with RunningPeer(peer) as server:
+            yield from _as_far_as_it_goes(peer, measure(server, make_role(server)))
 
 
 def _as_far_as_it_goes(peer: Peer, measures: Iterator[Measure]) -> Iterator[Measure]:

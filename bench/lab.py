@@ -1,6 +1,7 @@
 """The lab end to end: six stores upload at once; rows in the table and alerts in a queue are counted."""
 
 import json
+import statistics
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -63,6 +64,23 @@ def measure_lab(peer: RunningPeer, role: str) -> Iterator[Measure]:
     complete = rows == 36 and len(alerts) == 6
     note = f"{rows} of 36 rows, {len(alerts)} of 6 alerts"
     yield Measure("Lab of six files", seconds if complete else None, "s", note=note)
+    yield _upload_to_alert(s3, sqs, queue_url)
+
+
+def _upload_to_alert(s3: Any, sqs: Any, queue_url: str) -> Measure:
+    """From an upload to the managers' message, once the functions are warm; each time another item is out of stock."""
+    while _receive(sqs, queue_url, wait=1):
+        pass  # what a server delivers twice, or late
+    times = []
+    for item in _ITEMS:
+        started = time.perf_counter()
+        s3.put_object(Bucket="lab-uploads", Key=f"late-{item}.csv", Body=f"store,item,count\nBonn,{item},0\n".encode())
+        alert = f"Bonn: {item}"
+        while alert not in _receive(sqs, queue_url, wait=1):
+            if time.perf_counter() - started > _GIVE_UP:
+                return Measure("Upload to alert, warm", None, "ms", note="no alert")
+        times.append(time.perf_counter() - started)
+    return Measure("Upload to alert, warm", statistics.median(times) * 1000, "ms", note=f"median of {len(times)}")
 
 
 def _inventory(store: str, number: int) -> bytes:
