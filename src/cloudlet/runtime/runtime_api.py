@@ -1,32 +1,34 @@
 """The Lambda Runtime API of one execution environment: HTTP on a loopback port of its own.
 
-The runtime in the environment asks for the next invocation and posts its response or its error.
+The runtime in the environment asks for the next invocation and posts its response or its error. A response may be
+streamed: it comes in chunks then, and an error on the way comes as trailers behind them.
 """
 
 import asyncio
+import base64
+import binascii
 import logging
 import socket
-from typing import cast
 
-import httptools
+import orjson
 
+from cloudlet.runtime.api_connection import LARGEST_RESPONSE, Connection, Request
 from cloudlet.runtime.function import Invocation
 from cloudlet.runtime.processes import holds_connection
+from cloudlet.runtime.response_stream import LARGEST_STREAM, ResponseStream
 
 _log = logging.getLogger(__name__)
 
-_PREFIX = b"/2018-06-01/runtime/"
+_PREFIX = "/2018-06-01/runtime/"
 # How often, and after how long, a connection is looked for in /proc before it is refused.
 _TRIES = 20
 _AGAIN_SECONDS = 0.01
-# AWS's limit of a response, with the room that it leaves for the envelope.
-LARGEST_RESPONSE = 6 * 1024 * 1024 + 100
-# A request with its head and with what frames its chunks.
-_LARGEST_REQUEST = 2 * LARGEST_RESPONSE
-_TOO_LARGE = (
-    b'{"errorType":"Function.ResponseSizeTooLarge","errorMessage":'
-    b'"Response payload size exceeded maximum allowed payload size (%d bytes)."}' % LARGEST_RESPONSE
-)
+# A connection that breaks off tells of the end of its process, which is then heard of, or of a broken response.
+_BROKEN_SECONDS = 0.5
+_OK = b'{"status":"OK"}'
+_JSON = "application/json"
+_ERROR_TYPE = "lambda-runtime-function-error-type"
+_ERROR_BODY = "lambda-runtime-function-error-body"
 
 
 class InitError(Exception):
@@ -58,11 +60,12 @@ class RuntimeApi:
         self._pid = 0
         self._loop = asyncio.get_running_loop()
         self._server: asyncio.Server | None = None
-        self._connections: set[_Connection] = set()
-        self._polling: _Connection | None = None
-        self._next: tuple[bytes, list[str]] | None = None
+        self._connections: set[Connection] = set()
+        self._polling: Connection | None = None
+        self._next: tuple[bytes, tuple[str, ...]] | None = None
         self._invocation: Invocation | None = None
         self._answer: asyncio.Future[bytes] | None = None
+        self._stream: ResponseStream | None = None
         self.ready: asyncio.Future[None] = self._loop.create_future()
 
     def bind(self) -> str:
@@ -75,7 +78,7 @@ class RuntimeApi:
     async def serve(self, pid: int) -> None:
         """Answers the process and its descendants."""
         self._pid = pid
-        self._server = await self._loop.create_server(lambda: _Connection(self), sock=self._socket)
+        self._server = await self._loop.create_server(lambda: Connection(self), sock=self._socket)
 
     def close(self) -> None:
         if self._server is not None:
@@ -87,20 +90,22 @@ class RuntimeApi:
     def invoke(self, invocation: Invocation, deadline: float) -> asyncio.Future[bytes]:
         """Hands the invocation to the runtime, which has been `ready`. `deadline` is in epoch seconds.
 
-        The future holds the response, or raises FunctionError or ResponseTooLarge.
+        The future holds the response, which is empty if it went to a sink, or raises FunctionError or
+        ResponseTooLarge.
         """
         self._invocation = invocation
         answer = self._answer = self._loop.create_future()
+        answer.add_done_callback(self._abandon_stream)
         headers = [
             f"Lambda-Runtime-Aws-Request-Id: {invocation.request_id}",
             f"Lambda-Runtime-Deadline-Ms: {int(deadline * 1000)}",
             f"Lambda-Runtime-Invoked-Function-Arn: {invocation.arn}",
-            f"Lambda-Runtime-Trace-Id: {_trace_id(invocation.request_id, deadline)}",
+            f"Lambda-Runtime-Trace-Id: {_trace_id(invocation, deadline)}",
             "Content-Type: application/json",
         ]
         if invocation.client_context is not None:
             headers.append(f"Lambda-Runtime-Client-Context: {invocation.client_context}")
-        self._next = (invocation.payload, headers)
+        self._next = (invocation.payload, tuple(headers))
         self._hand_over()
         return answer
 
@@ -111,7 +116,7 @@ class RuntimeApi:
                 future.set_exception(error)
                 future.exception()  # it may be that nobody waits for it
 
-    def connected(self, connection: "_Connection", port: int, tries: int = _TRIES) -> None:
+    def connected(self, connection: Connection, port: int, tries: int = _TRIES) -> None:
         """Listens to the connection once it is known to come from the environment. /proc may miss what is there."""
         if connection.closed:
             return
@@ -124,35 +129,46 @@ class RuntimeApi:
             _log.warning("a connection to a Runtime API from outside its environment was refused")
             connection.close()
 
-    def disconnected(self, connection: "_Connection") -> None:
+    def disconnected(self, connection: Connection) -> None:
         self._connections.discard(connection)
         if self._polling is connection:
             self._polling = None
 
-    def handle(self, connection: "_Connection", method: bytes, path: bytes, body: bytes) -> None:
-        step = path.removeprefix(_PREFIX).split(b"/")
-        match method, step:
-            case b"GET", [b"invocation", b"next"]:
+    def reader(self, connection: Connection, request: Request) -> ResponseStream | None:
+        """A streamed response goes to the invocation's sink as it comes; without one it is gathered."""
+        answer, invocation = self._answer, self._invocation
+        if request.headers.get("lambda-runtime-function-response-mode") != "streaming" or answer is None:
+            return None
+        if _answered(request) is None or invocation is None or invocation.sink is None or self._stream is not None:
+            return None
+        if not self._awaits(request):
+            return None
+        content_type = request.headers.get("content-type", "application/octet-stream")
+        self._stream = ResponseStream(invocation.sink, content_type, connection, lambda: self._break_off(answer))
+        return self._stream
+
+    def handle(self, connection: Connection, request: Request) -> None:
+        step = request.path.removeprefix(_PREFIX).split("/")
+        match request.method, step:
+            case "GET", ["invocation", "next"]:
                 self._polling = connection
                 if not self.ready.done():
                     self.ready.set_result(None)
                 self._hand_over()
-            case b"POST", [b"invocation", id_, (b"response" | b"error") as kind]:
-                self._handle_answer(connection, id_, kind == b"error", body)
-            case b"POST", [b"init", b"error"]:
-                connection.reply(202, b'{"status":"OK"}')
-                self.fail(InitError(body))
+            case "POST", ["invocation", _, "response" | "error"]:
+                self._handle_answer(connection, request)
+            case "POST", ["init", "error"]:
+                connection.reply(202, _OK)
+                self.fail(InitError(_error_object(request, request.body)))
             case _:
                 connection.reply(404, b'{"errorMessage":"Not found","errorType":"NotFound"}')
 
-    def refuse(self, connection: "_Connection", path: bytes) -> None:
+    def refuse(self, connection: Connection, request: Request) -> None:
         """The body is larger than any may be. If it is of the answer that is awaited, the function has failed."""
-        connection.reply(413, _TOO_LARGE)
-        match path.removeprefix(_PREFIX).split(b"/"):
-            case [b"invocation", id_, (b"response" | b"error")] if self._awaits(id_):
-                self._settle(ResponseTooLarge(_TOO_LARGE))
-            case _:
-                pass
+        refusal = _too_large(LARGEST_RESPONSE if self._stream is None else LARGEST_STREAM)
+        connection.reply(413, refusal)
+        if self._awaits(request):
+            self._settle(ResponseTooLarge(refusal))
 
     def _hand_over(self) -> None:
         """Once there are both an invocation and a runtime that asks for one."""
@@ -161,18 +177,32 @@ class RuntimeApi:
             self._polling = self._next = None
             polling.reply(200, payload, headers)
 
-    def _handle_answer(self, connection: "_Connection", id_: bytes, failed: bool, body: bytes) -> None:
-        if self._awaits(id_):
-            connection.reply(202, b'{"status":"OK"}')
-            self._settle(FunctionError(body) if failed else body)
-        else:
+    def _handle_answer(self, connection: Connection, request: Request) -> None:
+        if not self._awaits(request):
             connection.reply(400, b'{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}')
+            return
+        stream, answer = self._stream, self._answer
+        failure = _failure(request)
+        if failure is None and stream is None and self._invocation is not None and self._invocation.sink is not None:
+            # In one piece: nothing of it is passed on before it is known to be no error.
+            content_type = request.headers.get("content-type", _JSON)
+            stream = self._stream = ResponseStream(self._invocation.sink, content_type, connection, lambda: None)
+            stream.feed(request.body)
+            request.body = b""
+        connection.reply(202, _OK)
+        if stream is None:
+            self._settle(failure or request.body)
+        else:
+            self._invocation = None  # it is answered, but for what is still on its way
+            stream.end(lambda: self._settle(failure or b"", answer))
 
-    def _awaits(self, id_: bytes) -> bool:
-        return self._answer is not None and self._invocation is not None and id_ == self._invocation.request_id.encode()
+    def _awaits(self, request: Request) -> bool:
+        """Whether this is the answer to the invocation that runs."""
+        id_ = _answered(request)
+        return self._answer is not None and self._invocation is not None and id_ == self._invocation.request_id
 
-    def _settle(self, result: bytes | FunctionError) -> None:
-        answer, self._answer = self._answer, None
+    def _settle(self, result: bytes | FunctionError, answer: asyncio.Future[bytes] | None = None) -> None:
+        answer, self._answer = answer or self._answer, None
         if answer is None or answer.done():
             return  # timed out a moment ago
         if isinstance(result, FunctionError):
@@ -180,101 +210,58 @@ class RuntimeApi:
         else:
             answer.set_result(result)
 
+    def _abandon_stream(self, _: asyncio.Future[bytes]) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.abandon()
 
-class _Connection(asyncio.Protocol):
-    """One keep-alive connection; requests come one after another."""
+    def _break_off(self, answer: asyncio.Future[bytes]) -> None:
+        """The runtime closed the connection within a response."""
 
-    def __init__(self, api: RuntimeApi) -> None:
-        self._api = api
-        self._parser = httptools.HttpRequestParser(self)
-        self._transport: asyncio.Transport | None = None
-        self._url = b""
-        self._body: list[bytes] = []
-        self._body_size = 0
-        self._received = 0
-        self._early: list[bytes] | None = []  # until the connection is accepted
+        def settle() -> None:
+            if not answer.done():
+                message = {"errorType": "Runtime.TruncatedResponse", "errorMessage": "Response was truncated"}
+                answer.set_exception(FunctionError(orjson.dumps(message)))
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._api.connected(self, transport.get_extra_info("peername")[1])
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        self._api.disconnected(self)
-
-    @property
-    def closed(self) -> bool:
-        return self._transport is None
-
-    def accept(self) -> None:
-        """What has come until now counts, and what will come."""
-        early, self._early, self._received = b"".join(self._early or ()), None, 0
-        if early:
-            self.data_received(early)
-
-    def data_received(self, data: bytes) -> None:
-        self._received += len(data)
-        if self._early is not None:
-            self._early.append(data)
-            if self._received > _LARGEST_REQUEST:
-                self.close()
-            return
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            self._end()
-        else:
-            if self._received > _LARGEST_REQUEST:
-                self.close()
-
-    # What the parser calls.
-    def on_message_begin(self) -> None:
-        self._url = b""
-        self._body = []
-        self._body_size = 0
-
-    def on_url(self, url: bytes) -> None:
-        self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == b"expect" and self._transport is not None:
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def on_body(self, body: bytes) -> None:
-        self._body_size += len(body)
-        if self._body_size > LARGEST_RESPONSE:
-            raise ValueError("too large")  # ends the parsing
-        self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        self._received = 0
-        self._api.handle(self, self._parser.get_method(), self._url, b"".join(self._body))
-
-    def reply(self, status: int, body: bytes, headers: list[str] | None = None) -> None:
-        if self._transport is None:
-            return
-        if self._transport.get_write_buffer_size() > _LARGEST_REQUEST:
-            self.close()  # it asks on and on, and reads no reply
-            return
-        head = [
-            f"HTTP/1.1 {status} OK",
-            f"Content-Length: {len(body)}",
-            *(headers or ["Content-Type: application/json"]),
-        ]
-        self._transport.write("\r\n".join(head).encode() + b"\r\n\r\n" + body)
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _end(self) -> None:
-        """Nothing more of this connection can be understood, or none is wanted."""
-        if self._body_size > LARGEST_RESPONSE:
-            self._api.refuse(self, self._url)
-        if self._transport is not None:
-            self._transport.close()
+        self._loop.call_later(_BROKEN_SECONDS, settle)
 
 
-def _trace_id(request_id: str, now: float) -> str:
-    digits = request_id.replace("-", "")
-    return f"Root=1-{int(now):08x}-{digits[:24]};Parent={digits[16:]};Sampled=0"
+def _answered(request: Request) -> str | None:
+    """The id of the invocation that a request answers."""
+    match request.method, request.path.removeprefix(_PREFIX).split("/"):
+        case "POST", ["invocation", id_, "response" | "error"]:
+            return id_
+        case _:
+            return None
+
+
+def _failure(request: Request) -> FunctionError | None:
+    """The error that an answer tells of: an answer of its own, or in the trailers of a response that has begun."""
+    if request.path.endswith("/error"):
+        return FunctionError(_error_object(request, request.body))
+    if _ERROR_TYPE not in request.headers:
+        return None
+    try:
+        body = base64.b64decode(request.headers.get(_ERROR_BODY, ""), validate=True)
+    except binascii.Error:
+        body = b""
+    return FunctionError(_error_object(request, body))
+
+
+def _error_object(request: Request, body: bytes) -> bytes:
+    """The error as the runtime describes it, or what little its header says."""
+    return body or orjson.dumps({"errorType": request.headers.get(_ERROR_TYPE, "Runtime.Unknown"), "errorMessage": ""})
+
+
+def _too_large(most: int) -> bytes:
+    message = f"Response payload size exceeded maximum allowed payload size ({most} bytes)."
+    return orjson.dumps({"errorType": "Function.ResponseSizeTooLarge", "errorMessage": message})
+
+
+def _trace_id(invocation: Invocation, now: float) -> str:
+    """The caller's, complete; without one a new one, which is not sampled."""
+    digits = invocation.request_id.replace("-", "")
+    given = invocation.trace_id or f"Root=1-{int(now):08x}-{digits[:24]}"
+    if "Parent=" not in given:
+        given += f";Parent={digits[16:]}"
+    return given if "Sampled=" in given else f"{given};Sampled=0"
