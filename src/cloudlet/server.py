@@ -23,6 +23,7 @@ from cloudlet.gateway.http_server import HttpServer
 from cloudlet.gateway.routing import Router
 from cloudlet.services.apigatewayv2 import ApiGatewayV2
 from cloudlet.services.cloudformation import CloudFormation
+from cloudlet.services.cloudwatch import CloudWatch
 from cloudlet.services.dynamodb import DynamoDB
 from cloudlet.services.iam import IAM
 from cloudlet.services.lambda_ import Lambda
@@ -40,9 +41,11 @@ _COLLECT_AFTER = 20_000
 # What is under way may take this long to end before it is cut off; most functions end far sooner.
 _DRAIN_SECONDS = 30.0
 
-# Each imports nothing of the others; iam comes first, since it answers who may call the rest.
+# Each imports nothing of the others; iam comes first, since it answers who may call the rest, then cloudwatch, which
+# stops after those that it measures.
 _SERVICES: tuple[type[Service], ...] = (
     IAM,
+    CloudWatch,
     S3,
     DynamoDB,
     SQS,

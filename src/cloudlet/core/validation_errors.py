@@ -8,7 +8,7 @@ from typing import Any
 from botocore.model import Shape
 
 from cloudlet.core.errors import AwsError
-from cloudlet.core.model import api_model, operation_model
+from cloudlet.core.model import api_model, item_of, operation_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +120,50 @@ def _s3(operation: str, failures: Sequence[Failure]) -> AwsError | None:
     return AwsError("InvalidArgument", "Invalid Argument", fields={"ArgumentName": name, "ArgumentValue": value})
 
 
+_OLD_CLOUDWATCH = frozenset({"PutMetricData", "GetMetricStatistics"})
+
+
+def _cloudwatch(operation: str, failures: Sequence[Failure]) -> AwsError | None:
+    """Its oldest operations check by themselves, and name parameters as the query protocol does."""
+    if operation not in _OLD_CLOUDWATCH:
+        return None
+    first = failures[0]
+    path = _query_path(first.path)
+    if first.kind == "null":
+        return AwsError("MissingRequiredParameterException", f"The parameter {path} is required.")
+    if first.kind == "enum":
+        values = ", ".join(_enum_of(first.shape))
+        words = f"The parameter {path} must be a value in the set [ {values} ]."
+        return AwsError("InvalidParameterValueException", words)
+    if first.kind == "length" and isinstance(first.value, list):
+        most = first.shape.metadata.get("max")
+        words = f"The collection {path} must not have a size greater than {most}."
+        return AwsError("InvalidParameterValueException", words)
+    return AwsError("InvalidParameterValueException", f"The value {first.value} for parameter {path} is invalid.")
+
+
+def _enum_of(shape: Shape) -> Sequence[str]:
+    """The values of an enum, or of a list of them."""
+    scalar = item_of(shape) if shape.type_name == "list" else shape
+    return scalar.metadata["enum"]
+
+
+def _query_path(path: tuple[Any, ...]) -> str:
+    """`MetricData.member.1.Unit`."""
+    steps: list[str] = []
+    while path:
+        path, step = path
+        number, dot, _ = str(step).partition(".")
+        steps.append(f"member.{number}" if dot else number[:1].upper() + number[1:])
+    return ".".join(reversed(steps))
+
+
 _QUIRKS: Mapping[str, Callable[[str, Sequence[Failure]], AwsError | None]] = {
     "sqs": _sqs,
     "lambda": _lambda,
     "iam": _iam,
     "s3": _s3,
+    "cloudwatch": _cloudwatch,
 }
 
 

@@ -149,8 +149,9 @@ class Router:
 
 @cache
 def _protocol(api: str) -> str:
-    """What is spoken by whoever names no operation in a header; SQS has an older protocol beside its model's."""
-    return "query" if api == "sqs" else str(api_model(api).metadata["protocol"])
+    """What is spoken by whoever names no operation in a header: some have an older protocol beside their model's."""
+    metadata = api_model(api).metadata
+    return "query" if api == "sqs" or "query" in metadata.get("protocols", ()) else str(metadata["protocol"])
 
 
 @remembered(1024)
