@@ -40,10 +40,10 @@ class Entrance:
 
 def event(request: HttpRequest, body: bytes, entrance: Entrance, trace_id: str) -> dict[str, Any]:
     """The event without what an authorizer, a route or a stage may add."""
-    headers = _headers_passed_on(request, body, trace_id)
+    headers = headers_passed_on(request, body, trace_id)
     cookies = [each.strip() for each in headers.pop("cookie", "").split(";") if each.strip()]
     query = _query(request.query)
-    text, is_base64 = _body_text(request, body)
+    text, is_base64 = body_text(request, body)
     found: dict[str, Any] = {
         "version": "2.0",
         "routeKey": entrance.route_key,
@@ -78,7 +78,7 @@ def _context(request: HttpRequest, entrance: Entrance, user_agent: str) -> dict[
     }
 
 
-def _headers_passed_on(request: HttpRequest, body: bytes, trace_id: str) -> dict[str, str]:
+def headers_passed_on(request: HttpRequest, body: bytes, trace_id: str) -> dict[str, str]:
     """The request's headers without those of the connection, and with those that AWS adds."""
     headers = {name: value for name, value in request.headers.items() if name not in _CONNECTION}
     _, _, port = request.host.rpartition(":")
@@ -99,7 +99,7 @@ def _query(query: str) -> dict[str, str]:
     return found
 
 
-def _body_text(request: HttpRequest, body: bytes) -> tuple[str | None, bool]:
+def body_text(request: HttpRequest, body: bytes) -> tuple[str | None, bool]:
     """Text stays text where its type says so, all else is base64."""
     if not body:
         return None, False
@@ -119,7 +119,7 @@ def answer(payload: bytes) -> HttpResponse:
     if isinstance(result, dict) and "statusCode" in result:
         found = cast("dict[str, Any]", result)
         response = head(found, "text/plain;charset=UTF-8")
-        response.body = _content(found)
+        response.body = content_of(found)
         return response
     body = result.encode() if isinstance(result, str) else orjson.dumps(result)
     return HttpResponse(200, [("content-type", "application/json")], body)
@@ -145,22 +145,25 @@ def _headers_declared(declared: Any) -> list[tuple[str, str]]:
         return []
     if not isinstance(declared, dict):
         raise MalformedResponse("headers is not an object")
-    return [(_name(name), _text(value)) for name, value in cast("dict[str, Any]", declared).items()]
+    return [(header_name(name), header_text(value)) for name, value in cast("dict[str, Any]", declared).items()]
 
 
-def _name(declared: str) -> str:
+def header_name(declared: str) -> str:
+    """In lower case. Raises MalformedResponse."""
     if not _HEADER_NAME.fullmatch(declared):
         raise MalformedResponse("a header's name is none")
     return declared.lower()
 
 
-def _text(value: Any) -> str:
+def header_text(value: Any) -> str:
+    """Raises MalformedResponse."""
     if isinstance(value, dict | list):
         raise MalformedResponse("a header is neither text nor number")
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
-def _content(result: dict[str, Any]) -> bytes:
+def content_of(result: dict[str, Any]) -> bytes:
+    """The body that a result declares. Raises MalformedResponse."""
     body = result.get("body")
     if body is None:
         return b""
