@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LAMBDA_PYTHON := $(VENV)/lambda-python
+LAMBDA_NODEJS := $(VENV)/lambda-nodejs
 LAMBDA_POWERTOOLS := $(VENV)/lambda-powertools
 DATA ?= .cloudlet
 PORT ?= 4566
@@ -14,7 +15,7 @@ help: ## list what can be made
 
 # Bytecode is made here, cheaply when there is some: where Python is told to write none (PYTHONDONTWRITEBYTECODE), a
 # server would compile itself at every start, which takes as long as all the rest of it.
-setup: $(VENV)/.cloudlet ## fill .venv from the locked dependencies
+setup: $(VENV)/.cloudlet $(LAMBDA_NODEJS)/node_modules ## fill .venv from the locked dependencies
 	@$(BIN)/python -m compileall -q src
 setup-dev: setup $(VENV)/.dev ## the same, with what tests and checks need
 
@@ -27,6 +28,10 @@ $(VENV)/.cloudlet: $(BIN)/python requirements/cloudlet.txt requirements/lambda-p
 	$(BIN)/pip install -q --require-hashes -r requirements/build.txt
 	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
+
+# What Node.js functions find installed, as on AWS. A machine without Node.js has no use for it.
+$(LAMBDA_NODEJS)/node_modules: $(VENV)/.cloudlet requirements/lambda-nodejs/package-lock.json
+	@sh scripts/install-lambda-nodejs $(LAMBDA_NODEJS)
 
 $(VENV)/.dev: $(VENV)/.cloudlet requirements/dev.txt requirements/lambda-powertools.txt
 	$(BIN)/pip install -q --require-hashes -r requirements/dev.txt
