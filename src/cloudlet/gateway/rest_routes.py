@@ -41,9 +41,10 @@ class RestRoutes:
     def __init__(self, api: str) -> None:
         model = api_model(api)
         self._routes: dict[str, list[Route]] = {}
-        for name in model.operation_names:
-            operation = model.operation_model(name)
-            if operation.deprecated:
+        operations = [model.operation_model(name) for name in model.operation_names]
+        current = {_address(operation) for operation in operations if not operation.deprecated}
+        for operation in operations:
+            if operation.deprecated and _address(operation) in current:
                 continue
             route = _route(operation)
             self._routes.setdefault(operation.http["method"], []).append(route)
@@ -69,6 +70,10 @@ class RestRoutes:
 @cache
 def rest_routes(api: str) -> RestRoutes:
     return RestRoutes(api)
+
+
+def _address(operation: OperationModel) -> tuple[str, str]:
+    return operation.http["method"], operation.http["requestUri"]
 
 
 def _route(operation: OperationModel) -> Route:

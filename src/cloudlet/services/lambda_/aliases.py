@@ -10,7 +10,7 @@ from cloudlet.core.context import Call
 from cloudlet.core.errors import AwsError
 from cloudlet.core.service import operation
 from cloudlet.services.lambda_.base import LambdaBase
-from cloudlet.services.lambda_.catalog import Function, loaded
+from cloudlet.services.lambda_.catalog import Function, delete_setting, loaded
 from cloudlet.services.lambda_.configuration import check_revision, invalid
 from cloudlet.services.lambda_.names import LATEST, FunctionKey, Reference, function_not_found, parse_reference
 from cloudlet.services.lambda_.paging import page
@@ -68,15 +68,14 @@ class AliasOperations(LambdaBase):
     @operation("DeleteAlias")
     async def delete_alias(self, call: Call, params: "t.DeleteAliasRequestTypeDef") -> None:
         """No error for an alias that does not exist, as on AWS."""
-        reference = parse_reference(call, params["FunctionName"])
+        reference, name = parse_reference(call, params["FunctionName"]), params["Name"]
 
         def write(tx: Transaction) -> None:
             loaded(tx, reference)
-            for table, column in (("alias", "alias"), ("policy", "qualifier"), ("event_invoke", "qualifier")):
-                tx.execute(
-                    f"DELETE FROM {table} WHERE account = ? AND region = ? AND name = ? AND {column} = ?",
-                    (reference.key.account, reference.key.region, reference.key.name, params["Name"]),
-                )
+            bindings = (reference.key.account, reference.key.region, reference.key.name, name)
+            tx.execute("DELETE FROM alias WHERE account = ? AND region = ? AND name = ? AND alias = ?", bindings)
+            for table in ("policy", "event_invoke", "function_url", "provisioned"):
+                delete_setting(tx, table, Reference(reference.key, name))
 
         await self.catalog.change(reference.key, write)
 

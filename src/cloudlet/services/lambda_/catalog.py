@@ -1,6 +1,6 @@
 """The functions as they are in the database, kept in memory until a write changes them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -29,16 +29,31 @@ class Policy:
     revision: str
 
 
+@dataclass(frozen=True, slots=True)
+class FunctionUrl:
+    """`id` is the first label of the host name, `configuration` the FunctionUrlConfig without its address."""
+
+    id: str
+    configuration: dict[str, Any]
+
+
 @dataclass(slots=True)
 class Function:
+    """What is held by qualifier stands under `$LATEST` for the function itself, but for policies (the empty one)."""
+
     key: FunctionKey
     next_version: int
     reserved: int | None
     tags: dict[str, str]
+    recursion: str = "Terminate"
+    code_signing: str | None = None
     versions: dict[str, Version] = field(default_factory=dict[str, Version])
     aliases: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     policies: dict[str, Policy] = field(default_factory=dict[str, Policy])
     event_invoke: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    urls: dict[str, FunctionUrl] = field(default_factory=dict[str, FunctionUrl])
+    provisioned: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    runtime_management: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
 
     @property
     def latest(self) -> Version:
@@ -70,6 +85,13 @@ class Catalog:
         if function is None:
             raise function_not_found(reference.arn)
         return function
+
+    def with_url(self, id_: str) -> Reference | None:
+        """The function behind a function URL, with the alias if it is an alias's."""
+        row = self.store.reader.one("SELECT account, region, name, qualifier FROM function_url WHERE id = ?", (id_,))
+        if row is None:
+            return None
+        return Reference(FunctionKey(*row[:3]), None if row[3] == LATEST else row[3])
 
     async def change(self, key: FunctionKey, write: Callable[[Transaction], T]) -> T:
         """A write that changes the function."""
@@ -106,11 +128,13 @@ def load_function(reader: Reader, key: FunctionKey) -> Function | None:
     """From a reader, or within a write to check what the write depends on."""
     bindings = (key.account, key.region, key.name)
     row = reader.one(
-        "SELECT next_version, reserved, tags FROM function WHERE account = ? AND region = ? AND name = ?", bindings
+        "SELECT next_version, reserved, tags, recursion, code_signing FROM function"
+        " WHERE account = ? AND region = ? AND name = ?",
+        bindings,
     )
     if row is None:
         return None
-    function = Function(key, row[0], row[1], orjson.loads(row[2]))
+    function = Function(key, row[0], row[1], orjson.loads(row[2]), row[3], row[4])
     where = "WHERE account = ? AND region = ? AND name = ?"
     for version, configuration, package in reader.rows(
         f"SELECT version, configuration, package FROM version {where}", bindings
@@ -122,8 +146,17 @@ def load_function(reader: Reader, key: FunctionKey) -> Function | None:
         f"SELECT qualifier, statements, revision FROM policy {where}", bindings
     ):
         function.policies[qualifier] = Policy(orjson.loads(statements), revision)
-    for qualifier, configuration in reader.rows(f"SELECT qualifier, configuration FROM event_invoke {where}", bindings):
-        function.event_invoke[qualifier] = orjson.loads(configuration)
+    for qualifier, id_, configuration in reader.rows(
+        f"SELECT qualifier, id, configuration FROM function_url {where}", bindings
+    ):
+        function.urls[qualifier] = FunctionUrl(id_, orjson.loads(configuration))
+    for table, found in (
+        ("event_invoke", function.event_invoke),
+        ("provisioned", function.provisioned),
+        ("runtime_management", function.runtime_management),
+    ):
+        for qualifier, configuration in reader.rows(f"SELECT qualifier, configuration FROM {table} {where}", bindings):
+            found[qualifier] = orjson.loads(configuration)
     return function
 
 
@@ -133,6 +166,24 @@ def loaded(tx: Transaction, reference: Reference) -> Function:
     if function is None:
         raise function_not_found(reference.arn)
     return function
+
+
+def save_setting(tx: Transaction, table: str, reference: Reference, configuration: Mapping[str, Any]) -> None:
+    """Writes what the table (`event_invoke`, …) holds by qualifier."""
+    key = reference.key
+    tx.execute(
+        f"INSERT INTO {table} (account, region, name, qualifier, configuration) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET configuration = excluded.configuration",
+        (key.account, key.region, key.name, reference.qualifier or LATEST, orjson.dumps(configuration)),
+    )
+
+
+def delete_setting(tx: Transaction, table: str, reference: Reference) -> None:
+    key = reference.key
+    tx.execute(
+        f"DELETE FROM {table} WHERE account = ? AND region = ? AND name = ? AND qualifier = ?",
+        (key.account, key.region, key.name, reference.qualifier or LATEST),
+    )
 
 
 def save_version(tx: Transaction, key: FunctionKey, version: Version) -> None:

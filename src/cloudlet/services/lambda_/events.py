@@ -13,7 +13,7 @@ import orjson
 from cloudlet.core.context import Principal
 from cloudlet.core.errors import AwsError
 from cloudlet.core.service import Cloud
-from cloudlet.runtime import Outcome
+from cloudlet.runtime import Invocation, Outcome
 from cloudlet.services.lambda_.catalog import Catalog, Function
 from cloudlet.services.lambda_.execution import Execution, route
 from cloudlet.services.lambda_.names import LATEST, FunctionKey, Reference
@@ -41,16 +41,17 @@ class Events:
         self._roles = roles
         self.outbox = Outbox(store, cloud.clock, self._deliver, concurrency=_CONCURRENCY, per_target=_PER_FUNCTION)
 
-    async def accept(self, reference: Reference, request_id: str, payload: bytes, context: str | None) -> None:
+    async def accept(self, reference: Reference, invocation: Invocation) -> None:
         """Returns once the event is on disk."""
         key = reference.key
         event = {
             "kind": "event",
             "function": [key.account, key.region, key.name],
             "qualifier": reference.qualifier,
-            "request_id": request_id,
-            "payload": payload.decode(),
-            "context": context,
+            "request_id": invocation.request_id,
+            "payload": invocation.payload.decode(),
+            "context": invocation.client_context,
+            "trace_id": invocation.trace_id,
             "errors": 0,
             "accepted": self._cloud.clock.now(),
         }
@@ -75,9 +76,10 @@ class Events:
             version = route(function, reference)
             payload = event["payload"].encode()
             arn = f"{reference.key.arn}:{reference.qualifier or LATEST}"
-            outcome = await self._execution.invoke(
-                function, version, reference.arn, event["request_id"], payload, event["context"]
+            invocation = Invocation(
+                event["request_id"], reference.arn, payload or b"{}", event["context"], trace_id=event.get("trace_id")
             )
+            outcome = await self._execution.invoke(function, version, invocation)
         except AwsError as error:
             if error.code == "ResourceNotFoundException":
                 return self._give_up(function, reference, event, "RetriesExhausted", None)

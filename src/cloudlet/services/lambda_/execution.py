@@ -5,6 +5,7 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from cloudlet.core.errors import AwsError
@@ -21,6 +22,7 @@ from cloudlet.runtime import (
 )
 from cloudlet.services.lambda_.catalog import Catalog, Function, Version
 from cloudlet.services.lambda_.function_logs import FunctionLogs
+from cloudlet.services.lambda_.lineage import MOST_INVOCATIONS, header_of_invocation, invocations_before
 from cloudlet.services.lambda_.names import LATEST, FunctionKey, Reference, function_not_found, parse_arn
 from cloudlet.services.lambda_.packages import Packages
 from cloudlet.services.lambda_.roles import Roles
@@ -54,20 +56,13 @@ class Execution:
         self.logs = FunctionLogs(cloud, roles)
         self.runtime = Runtime(self, cloud.clock)
 
-    async def invoke(
-        self,
-        function: Function,
-        version: Version,
-        arn: str,
-        request_id: str,
-        payload: bytes,
-        context: str | None = None,
-    ) -> Outcome:
-        """`arn` as the caller named the function. Raises TooManyRequestsException, or what stands in the way."""
+    async def invoke(self, function: Function, version: Version, invocation: Invocation) -> Outcome:
+        """Raises TooManyRequestsException, RecursiveInvocationException, or what stands in the way."""
         executable = version.executable or await self._make_executable(function, version)
+        traced = self._traced(function, invocation)
         self._enter(function)
         try:
-            return await self.runtime.invoke(executable, Invocation(request_id, arn, payload or b"{}", context))
+            return await self.runtime.invoke(executable, traced)
         except TooManyEnvironments:
             raise _throttled("ConcurrentInvocationLimitExceeded") from None
         except RuntimeStopped:
@@ -105,6 +100,20 @@ class Execution:
         found = self._catalog.find(parse_arn(function.arn).key)
         if found is not None:
             self.logs.write(found.key, found.latest.configuration["Role"], function.log_group, stream, events)
+
+    def _traced(self, function: Function, invocation: Invocation) -> Invocation:
+        """With the trace header that the function is to send on. Raises RecursiveInvocationException."""
+        key, now = function.key, self._cloud.clock.now()
+        if function.recursion == "Terminate" and self.is_recursive(function, invocation.trace_id):
+            place, dimensions = (key.account, key.region), ((("FunctionName", key.name),),)
+            self._cloud.metrics.record(
+                place, "AWS/Lambda", "RecursiveInvocationsDropped", dimensions, 1.0, "Count", now
+            )
+            raise _recursive(key.name)
+        return replace(invocation, trace_id=header_of_invocation(invocation.trace_id, key.arn, now))
+
+    def is_recursive(self, function: Function, trace_id: str | None) -> bool:
+        return invocations_before(trace_id, function.key.arn) >= MOST_INVOCATIONS
 
     async def _make_executable(self, function: Function, version: Version) -> FunctionVersion:
         configuration = version.configuration
@@ -178,6 +187,16 @@ def route(function: Function, reference: Reference) -> Version:
     if version is None:
         raise function_not_found(reference.arn)
     return version
+
+
+def _recursive(name: str) -> AwsError:
+    return AwsError(
+        "RecursiveInvocationException",
+        f"Lambda has stopped the invocation of {name}: it was detected to be part of a recursive loop with other"
+        " resources.",
+        status=400,
+        fields={"Type": "User"},
+    )
 
 
 def _throttled(reason: str) -> AwsError:

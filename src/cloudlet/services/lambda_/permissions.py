@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from cloudlet.core.context import Call
-from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
+from cloudlet.core.errors import AwsError
 from cloudlet.core.service import operation
 from cloudlet.services.lambda_.base import LambdaBase
 from cloudlet.services.lambda_.catalog import Function, Policy, loaded
@@ -26,8 +26,10 @@ class PermissionOperations(LambdaBase):
     @operation("AddPermission")
     async def add_permission(self, call: Call, params: "t.AddPermissionRequestTypeDef") -> dict[str, Any]:
         reference = parse_reference(call, params["FunctionName"], params.get("Qualifier"))
-        if "FunctionUrlAuthType" in params or params.get("InvokedViaFunctionUrl"):
-            raise NotImplementedByCloudlet("function URLs")
+        if "FunctionUrlAuthType" in params and params["Action"] != "lambda:InvokeFunctionUrl":
+            raise invalid("FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action")
+        if params.get("InvokedViaFunctionUrl") and params["Action"] != "lambda:InvokeFunction":
+            raise invalid("InvokedViaFunctionUrl is only supported for lambda:InvokeFunction action")
         if reference.qualifier == LATEST:
             raise invalid("We currently do not support adding policies for $LATEST.")
         statement = _statement(reference, params)
@@ -81,6 +83,12 @@ class PermissionOperations(LambdaBase):
         return {"Policy": orjson.dumps(document).decode(), "RevisionId": policy.revision}
 
 
+def policy_document(function: Function | None, reference: Reference) -> dict[str, Any] | None:
+    """The resource policy of the function, or of the version or alias that is named."""
+    policy = function.policies.get(reference.qualifier or "") if function is not None else None
+    return None if policy is None else {"Version": "2012-10-17", "Statement": policy.statements}
+
+
 def _statement(reference: Reference, params: Mapping[str, Any]) -> dict[str, Any]:
     conditions: dict[str, dict[str, str]] = {}
     if "SourceAccount" in params:
@@ -91,6 +99,10 @@ def _statement(reference: Reference, params: Mapping[str, Any]) -> dict[str, Any
         conditions.setdefault("StringEquals", {})["aws:PrincipalOrgID"] = params["PrincipalOrgID"]
     if "EventSourceToken" in params:
         conditions.setdefault("StringEquals", {})["lambda:EventSourceToken"] = params["EventSourceToken"]
+    if "FunctionUrlAuthType" in params:
+        conditions.setdefault("StringEquals", {})["lambda:FunctionUrlAuthType"] = params["FunctionUrlAuthType"]
+    if params.get("InvokedViaFunctionUrl"):
+        conditions["Bool"] = {"lambda:InvokedViaFunctionUrl": "true"}
     statement: dict[str, Any] = {
         "Sid": params["StatementId"],
         "Effect": "Allow",

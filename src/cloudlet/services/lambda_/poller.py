@@ -11,7 +11,7 @@ import orjson
 from cloudlet.core.errors import AwsError
 from cloudlet.core.ids import request_id
 from cloudlet.core.service import Cloud
-from cloudlet.runtime import Outcome
+from cloudlet.runtime import Invocation, Outcome
 from cloudlet.services.lambda_.catalog import Catalog
 from cloudlet.services.lambda_.events import Events
 from cloudlet.services.lambda_.execution import Execution, route
@@ -113,14 +113,15 @@ class Poller:
         session = await self._around.roles.session(self.key, function.latest.configuration["Role"])
         return await self._around.cloud.call(api, operation, params, as_=session.principal, region=self._region)
 
-    async def _invoke(self, records: list[dict[str, Any]]) -> "Attempt":
+    async def _invoke(self, records: list[dict[str, Any]], trace_id: str | None = None) -> "Attempt":
         """Raises AwsError where the function cannot be invoked now."""
         around = self._around
         function = around.catalog.get(self._reference)
         version = route(function, self._reference)
         id_ = request_id()
         payload = orjson.dumps({"Records": records})
-        outcome = await around.execution.invoke(function, version, self._reference.arn, id_, payload)
+        invocation = Invocation(id_, self._reference.arn, payload, trace_id=trace_id)
+        outcome = await around.execution.invoke(function, version, invocation)
         self.result = "PROBLEM: Function call failed" if outcome.failed else "OK"
         return Attempt(id_, version.version, outcome, self._failed_items(outcome))
 

@@ -1,4 +1,4 @@
--- version: 1
+-- version: 2
 CREATE TABLE package (              -- a zip file, by its content
     sha256 TEXT PRIMARY KEY,        -- hexadecimal
     blob TEXT NOT NULL,
@@ -13,6 +13,8 @@ CREATE TABLE function (
     next_version INTEGER NOT NULL DEFAULT 1,
     reserved INTEGER,               -- reserved concurrent executions
     tags BLOB NOT NULL,             -- JSON
+    recursion TEXT NOT NULL DEFAULT 'Terminate',    -- what is done about a recursive loop: Allow or Terminate
+    code_signing TEXT,              -- ARN of the code signing configuration
     PRIMARY KEY (account, region, name)
 ) WITHOUT ROWID;
 
@@ -58,6 +60,45 @@ CREATE TABLE event_invoke (
     FOREIGN KEY (account, region, name) REFERENCES function ON DELETE CASCADE
 ) WITHOUT ROWID;
 
+CREATE TABLE function_url (
+    id TEXT PRIMARY KEY,            -- the first label of the host name
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    qualifier TEXT NOT NULL,        -- $LATEST or an alias
+    configuration BLOB NOT NULL,    -- JSON: FunctionUrlConfig without its address
+    UNIQUE (account, region, name, qualifier),
+    FOREIGN KEY (account, region, name) REFERENCES function ON DELETE CASCADE
+) WITHOUT ROWID;
+
+CREATE TABLE provisioned (          -- provisioned concurrency
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    qualifier TEXT NOT NULL,        -- a version or an alias
+    configuration BLOB NOT NULL,    -- JSON: RequestedProvisionedConcurrentExecutions, LastModified
+    PRIMARY KEY (account, region, name, qualifier),
+    FOREIGN KEY (account, region, name) REFERENCES function ON DELETE CASCADE
+) WITHOUT ROWID;
+
+CREATE TABLE runtime_management (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    qualifier TEXT NOT NULL,        -- $LATEST or a version
+    configuration BLOB NOT NULL,    -- JSON: UpdateRuntimeOn
+    PRIMARY KEY (account, region, name, qualifier),
+    FOREIGN KEY (account, region, name) REFERENCES function ON DELETE CASCADE
+) WITHOUT ROWID;
+
+CREATE TABLE code_signing_config (
+    id TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    configuration BLOB NOT NULL,    -- JSON: CodeSigningConfig
+    tags BLOB NOT NULL              -- JSON
+) WITHOUT ROWID;
+
 CREATE TABLE layer (
     account TEXT NOT NULL,
     region TEXT NOT NULL,
@@ -74,6 +115,8 @@ CREATE TABLE layer_version (
     configuration BLOB NOT NULL,    -- JSON: LayerVersionsListItem
     package TEXT NOT NULL REFERENCES package,
     deleted INTEGER NOT NULL DEFAULT 0,     -- functions that have it keep it
+    statements BLOB NOT NULL DEFAULT '[]',  -- JSON: of its resource policy
+    revision TEXT NOT NULL DEFAULT '',      -- of the policy
     PRIMARY KEY (account, region, name, version)
 ) WITHOUT ROWID;
 

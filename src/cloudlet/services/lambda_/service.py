@@ -12,15 +12,17 @@ from cloudlet.services.lambda_.downloads import PATH, Downloads
 from cloudlet.services.lambda_.event_sources import EventSourceOperations
 from cloudlet.services.lambda_.events import Events
 from cloudlet.services.lambda_.execution import Execution
+from cloudlet.services.lambda_.function_urls import FunctionUrlOperations
 from cloudlet.services.lambda_.invocation import InvocationOperations
 from cloudlet.services.lambda_.layers import LayerOperations, layer_arn
 from cloudlet.services.lambda_.names import parse_reference
 from cloudlet.services.lambda_.packages import Package, Packages
-from cloudlet.services.lambda_.permissions import PermissionOperations
+from cloudlet.services.lambda_.permissions import PermissionOperations, policy_document
 from cloudlet.services.lambda_.poller import Surroundings
 from cloudlet.services.lambda_.pollers import Pollers
 from cloudlet.services.lambda_.settings import SettingOperations
 from cloudlet.services.lambda_.tags import TagOperations
+from cloudlet.services.lambda_.url_serving import UrlServing, is_for_function
 from cloudlet.store import Store
 
 
@@ -32,6 +34,7 @@ class Lambda(
     TagOperations,
     EventSourceOperations,
     InvocationOperations,
+    FunctionUrlOperations,
 ):
     async def start(self) -> None:
         data = self.cloud.settings.data
@@ -43,6 +46,8 @@ class Lambda(
         self.execution = Execution(self.cloud, self.catalog, self.packages, self.roles, self.layers_of)
         self.runtime = self.execution.runtime
         self.runtime.start()
+        self.urls = UrlServing(self.cloud, self.catalog, self.execution)
+        await self.localhost_names.ask()
         self.events = Events(self.cloud, self.store, self.catalog, self.execution, self.roles)
         around = Surroundings(self.cloud, self.store, self.catalog, self.execution, self.events, self.roles)
         self.pollers = Pollers(around)
@@ -81,14 +86,25 @@ class Lambda(
         if "FunctionName" not in params:
             return None
         reference = parse_reference(call, params["FunctionName"], params.get("Qualifier"))
-        function = self.catalog.find(reference.key)
-        policy = function.policies.get(reference.qualifier or "") if function is not None else None
-        return None if policy is None else {"Version": "2012-10-17", "Statement": policy.statements}
+        return policy_document(self.catalog.find(reference.key), reference)
+
+    def condition_keys(self, call: Call, params: Params) -> dict[str, str]:
+        keys: dict[str, str] = {}
+        if "FunctionName" in params:
+            keys["lambda:FunctionArn"] = parse_reference(call, params["FunctionName"], params.get("Qualifier")).arn
+        auth_type = params.get("AuthType") or params.get("FunctionUrlAuthType")
+        if auth_type is not None:
+            keys["lambda:FunctionUrlAuthType"] = auth_type
+        if call.operation == "AddPermission":
+            keys["lambda:Principal"] = params["Principal"]
+        return keys
 
     def serves_http(self, request: HttpRequest) -> bool:
-        return request.path.startswith(PATH)
+        return request.path.startswith(PATH) or is_for_function(request)
 
     async def handle_http(self, request: HttpRequest, request_id: str) -> HttpResponse:
+        if is_for_function(request):
+            return await self.urls.answer(request, request_id)
         return await self.downloads.answer(request, self.cloud.clock.now())
 
     def download_url(self, package: Package, now: float) -> str:

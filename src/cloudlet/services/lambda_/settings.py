@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from cloudlet.core.context import Call
 from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
 from cloudlet.core.service import operation
 from cloudlet.services.lambda_.base import LambdaBase
-from cloudlet.services.lambda_.catalog import Function, loaded
+from cloudlet.services.lambda_.catalog import Function, delete_setting, loaded, save_setting
 from cloudlet.services.lambda_.configuration import invalid
 from cloudlet.services.lambda_.execution import ACCOUNT_CONCURRENCY, LEAST_UNRESERVED
 from cloudlet.services.lambda_.names import LATEST, Reference, function_not_found, parse_reference
@@ -95,10 +93,7 @@ class SettingOperations(LambdaBase):
 
         def write(tx: Transaction) -> None:
             _event_invoke(loaded(tx, reference), reference)
-            tx.execute(
-                "DELETE FROM event_invoke WHERE account = ? AND region = ? AND name = ? AND qualifier = ?",
-                (key.account, key.region, key.name, reference.qualifier or LATEST),
-            )
+            delete_setting(tx, "event_invoke", reference)
 
         await self.catalog.change(key, write)
 
@@ -173,11 +168,7 @@ class SettingOperations(LambdaBase):
                     saved[member] = params[member]
             if "DestinationConfig" in params:
                 saved["DestinationConfig"] = {"OnSuccess": {}, "OnFailure": {}, **params["DestinationConfig"]}
-            tx.execute(
-                "INSERT INTO event_invoke (account, region, name, qualifier, configuration) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET configuration = excluded.configuration",
-                (key.account, key.region, key.name, qualifier, orjson.dumps(saved)),
-            )
+            save_setting(tx, "event_invoke", reference, saved)
             return saved
 
         return await self.catalog.change(key, write)
