@@ -29,6 +29,7 @@ from cloudlet.services.iam import IAM
 from cloudlet.services.lambda_ import Lambda
 from cloudlet.services.logs import Logs
 from cloudlet.services.s3 import S3
+from cloudlet.services.scheduler import Scheduler
 from cloudlet.services.sns import SNS
 from cloudlet.services.sqs import SQS
 
@@ -54,6 +55,7 @@ _SERVICES: tuple[type[Service], ...] = (
     Lambda,
     CloudFormation,
     ApiGatewayV2,
+    Scheduler,
 )
 
 
