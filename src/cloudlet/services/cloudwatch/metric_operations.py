@@ -11,6 +11,8 @@ from cloudlet.services.cloudwatch.base import CloudWatchBase
 from cloudlet.services.cloudwatch.datapoints import MINUTE, period_samples
 from cloudlet.services.cloudwatch.datums import read_datums
 from cloudlet.services.cloudwatch.errors import invalid_combination, invalid_value, missing_parameter
+from cloudlet.services.cloudwatch.metric_data import MetricDataRequest
+from cloudlet.services.cloudwatch.metric_list import list_metrics
 from cloudlet.services.cloudwatch.metrics import MetricId, find_metric, sorted_dimensions
 from cloudlet.services.cloudwatch.statistics import statistic
 from cloudlet.services.cloudwatch.times import is_period, rounded_start
@@ -52,6 +54,17 @@ class MetricOperations(CloudWatchBase):
             return [{"Timestamp": time, "Unit": unit, **found} for (time, unit), found in known if found]
 
         return {"Label": params["MetricName"], "Datapoints": await self.store.query(read)}
+
+    @operation("GetMetricData")
+    async def get_metric_data(self, call: Call, params: dict[str, Any]) -> dict[str, Any]:
+        request = MetricDataRequest(call, params)
+        await self.take_over()
+        return await self.store.query(request.answer)
+
+    @operation("ListMetrics")
+    async def list_metrics(self, call: Call, params: dict[str, Any]) -> dict[str, Any]:
+        await self.take_over()
+        return await self.store.query(lambda reader: list_metrics(reader, call, params))
 
 
 def _all_data(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
