@@ -14,11 +14,6 @@ TRUST = {
 }
 
 
-def at(seconds: float) -> str:
-    """The expression for so many seconds from now."""
-    return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("at(%Y-%m-%dT%H:%M:%S)")
-
-
 class Desk:
     """The clients of one server, and what schedules need."""
 
@@ -27,6 +22,10 @@ class Desk:
         self.scheduler = server.client("scheduler")
         self.sqs = server.client("sqs")
         self.iam = server.client("iam")
+
+    def at(self, seconds: float) -> str:
+        """The expression for so many seconds from now."""
+        return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("at(%Y-%m-%dT%H:%M:%S)")
 
     def role(self, name: str, *actions: str, trust: Any = TRUST) -> str:
         arn: str = self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]

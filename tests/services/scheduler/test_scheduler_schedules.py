@@ -1,5 +1,6 @@
 """Schedules and their groups: made, read, changed, listed, deleted, and what is refused."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,8 +19,8 @@ def target(desk: Any) -> dict[str, Any]:
 def refused(call: Any, **params: Any) -> tuple[str, str]:
     with pytest.raises(ClientError) as refusal:
         call(**params)
-    error = refusal.value.response["Error"]
-    return error["Code"], error["Message"]
+    error: Any = refusal.value.response
+    return error["Error"]["Code"], error["Error"]["Message"]
 
 
 def test_a_schedule_is_read_with_its_defaults(desk: Any, target: Any) -> None:
@@ -130,8 +131,9 @@ def test_a_group_takes_its_schedules_with_it(desk: Any, target: Any) -> None:
     client.create_schedule_group(Name="short-lived")
     desk.schedule("inside", "rate(1 hour)", target, GroupName="short-lived")
     client.delete_schedule_group(Name="short-lived")
+    deadline = time.monotonic() + 60
     while client.list_schedule_groups(NamePrefix="short-lived")["ScheduleGroups"]:
-        pass
+        assert time.monotonic() < deadline
     missing = refused(client.get_schedule, Name="inside", GroupName="short-lived")
     assert missing[0] == "ResourceNotFoundException"
 
