@@ -56,10 +56,11 @@ async def runtime(host: Host, request: pytest.FixtureRequest) -> AsyncIterator[R
 
 
 async def warm_up(runtime: Runtime) -> None:
-    runtime.warm_up()
-    while runtime.zygote is not None and not runtime.zygote.is_warm:
+    runtime.warm_up("python3.11")
+    zygote = runtime.zygotes.of(await runtime.launcher("python3.11")) if runtime.zygotes is not None else None
+    while zygote is not None and not zygote.is_warm:
         await asyncio.sleep(0.02)
-        runtime.warm_up()  # it may have been idle for too long meanwhile
+        zygote.warm_up()  # it may have been idle for too long meanwhile
 
 
 def make(folder: Path, code: str, **options: Any) -> FunctionVersion:

@@ -217,7 +217,7 @@ async def test_nothing_is_left_when_nobody_invokes(impatient_runtime: Runtime, t
 
 
 async def test_a_zygote_that_nobody_wanted_is_ended(impatient_runtime: Runtime) -> None:
-    impatient_runtime.warm_up()
+    impatient_runtime.warm_up("python3.11")
     while not children(os.getpid()):
         await asyncio.sleep(0.001)
     while children(os.getpid()):

@@ -1,6 +1,7 @@
 """Lambda execution environments: the Runtime API, the sandbox and the pools. Knows nothing of services."""
 
 from cloudlet.runtime.function import Credentials, FunctionVersion, Invocation, LogEvent, Outcome
+from cloudlet.runtime.languages import RuntimeMissing
 from cloudlet.runtime.pool import Host, Runtime, RuntimeStopped, TooManyEnvironments
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "LogEvent",
     "Outcome",
     "Runtime",
+    "RuntimeMissing",
     "RuntimeStopped",
     "TooManyEnvironments",
 ]

@@ -40,6 +40,17 @@ class Cgroups:
             return None
         return group
 
+    def was_exceeded(self, group: Path | None) -> bool:
+        """Whether the kernel has killed a process because of the ceiling."""
+        if group is None or self._root is None:
+            return False
+        try:
+            text = (group / ("memory.events" if self._root.parent == _V2 else "memory.oom_control")).read_text()
+        except OSError:  # swept away
+            return False
+        counts = dict(line.split() for line in text.splitlines())
+        return int(counts.get("oom_kill", 0)) > 0
+
     def remove(self, group: Path) -> None:
         with contextlib.suppress(OSError):  # a process may still be on its way out: `sweep` comes for it
             group.rmdir()

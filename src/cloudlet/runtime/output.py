@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from cloudlet.core.clock import Clock
 from cloudlet.runtime.function import LogEvent
-from cloudlet.runtime.platform_lines import JsonLines, Report, TextLines
+from cloudlet.runtime.platform_lines import InitReport, JsonLines, Report, TextLines
 
 # CloudWatch Logs takes events of up to 256 KB; longer lines are cut into several.
 _LONGEST_LINE = 256 * 1024 - 26
@@ -24,7 +24,10 @@ WriteLog = Callable[[list[LogEvent]], None]
 
 
 class Output:
-    """Reads the environment's standard output and error. `write` takes the events over, in order."""
+    """Reads what is written to `writer`, the environment's standard output and error.
+
+    `write` takes the events over, in order.
+    """
 
     def __init__(self, clock: Clock, log_format: str, write: WriteLog) -> None:
         self._clock = clock
@@ -41,22 +44,13 @@ class Output:
         self._timer: asyncio.TimerHandle | None = None
         self._loop.add_reader(self._reader, self.drain, _CHUNK)
 
-    def close_writer(self) -> None:
-        """To be called once the process has its copy."""
-        if self.writer >= 0:
-            os.close(self.writer)
-            self.writer = -1
-
     def drain(self, most: int = _PIPE) -> None:
         """Takes what was printed up to now, and no more: who prints on and on must not hold up everybody else."""
         try:
             chunk = os.read(self._reader, most)
         except BlockingIOError:
             return
-        if chunk:
-            self._take(chunk)
-        else:
-            self._loop.remove_reader(self._reader)
+        self._take(chunk)
 
     def start(self, request_id: str, version: str) -> None:
         """An invocation begins; what `tail` gives begins here."""
@@ -66,6 +60,9 @@ class Output:
     def end(self, report: Report) -> None:
         for line in self._lines.end(self._clock.now(), report):
             self.add(line)
+
+    def report_init(self, report: InitReport) -> None:
+        self.add(self._lines.init(self._clock.now(), report))
 
     def add(self, message: str) -> None:
         if self._partial:
@@ -89,9 +86,9 @@ class Output:
         if self._partial:
             self._end_line()
         self.flush()
-        self.close_writer()
         self._loop.remove_reader(self._reader)
         os.close(self._reader)
+        os.close(self.writer)
 
     def _take(self, chunk: bytes) -> None:
         lines, newline, self._partial = (self._partial + chunk).rpartition(b"\n")

@@ -33,8 +33,25 @@ class Report:
         return min(math.ceil(self.used / (1 << 20)), self.memory)
 
 
+@dataclass(frozen=True, slots=True)
+class InitReport:
+    """An initialisation that failed: `duration` in seconds, `phase` init or invoke, `error` its type."""
+
+    duration: float
+    phase: str
+    error: str
+
+
 class TextLines:
     """The platform's lines in the Text log format."""
+
+    def init(self, now: float, report: InitReport) -> str:
+        fields = [f"INIT_REPORT Init Duration: {report.duration * 1000:.2f} ms", f"Phase: {report.phase}"]
+        if report.error == TIMEOUT:
+            fields.append("Status: timeout")
+        else:
+            fields.append(f"Status: error\tError Type: {report.error}")
+        return "\t".join(fields) + "\n"
 
     def start(self, now: float, request_id: str, version: str) -> str:
         return f"START RequestId: {request_id} Version: {version}\n"
@@ -58,6 +75,17 @@ class TextLines:
 
 class JsonLines:
     """The platform's lines in the JSON log format."""
+
+    def init(self, now: float, report: InitReport) -> str:
+        record: dict[str, object] = {
+            "initializationType": "on-demand",
+            "metrics": {"durationMs": round(report.duration * 1000, 3)},
+            "phase": report.phase,
+            "status": "timeout" if report.error == TIMEOUT else "error",
+        }
+        if report.error != TIMEOUT:
+            record["errorType"] = report.error
+        return _json_line(now, "platform.initReport", record)
 
     def start(self, now: float, request_id: str, version: str) -> str:
         return _json_line(now, "platform.start", {"requestId": request_id, "version": version})

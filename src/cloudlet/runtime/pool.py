@@ -13,10 +13,11 @@ from typing import Any, Protocol
 from cloudlet.core.clock import Clock
 from cloudlet.runtime.environment import ExecutionEnvironment
 from cloudlet.runtime.function import Credentials, FunctionVersion, Invocation, LogEvent, Outcome
+from cloudlet.runtime.languages import Launcher, RuntimeMissing, find_launcher, known_launcher
 from cloudlet.runtime.memory import Cgroups
 from cloudlet.runtime.sandbox import Bubblewrap, Unconfined, choose_sandbox
 from cloudlet.runtime.variables import environment_variables
-from cloudlet.runtime.zygote import Zygote
+from cloudlet.runtime.zygotes import Zygotes
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class Host(Protocol):
 class Runtime:
     """`memory` is what all environments together may be configured for, in MB (twice the machine's unless given).
 
-    Environments that have been idle for `idle` seconds are ended, and in the end the zygote of which they are forked.
+    Environments that have been idle for `idle` seconds are ended, and in the end the zygotes of which they are forked.
     `forks` is False for none.
     """
 
@@ -68,7 +69,7 @@ class Runtime:
         self.clock = clock
         self.sandbox: Bubblewrap | Unconfined
         self.cgroups: Cgroups
-        self.zygote: Zygote | None = None
+        self.zygotes: Zygotes | None = None
         self._pools: dict[str, _Pool] = {}
         # Those retired as well, while somebody works with them.
         self._all_pools: weakref.WeakSet[_Pool] = weakref.WeakSet()
@@ -85,15 +86,18 @@ class Runtime:
     def start(self) -> None:
         self.sandbox = choose_sandbox()
         if self._forks and isinstance(self.sandbox, Bubblewrap):
-            self.zygote = Zygote(self.sandbox)
+            self.zygotes = Zygotes(self.sandbox)
         self.cgroups = Cgroups()
         self.cgroups.sweep()
 
-    def warm_up(self) -> None:
+    def warm_up(self, runtime: str) -> None:
         """There is a function, so that it may soon be invoked. Returns at once."""
-        if self.zygote is not None and not self.stopped:
-            self.zygote.warm_up()
-            self.reap_later()
+        if self.zygotes is not None and not self.stopped:
+            self.spawn(self._warm_up(self.zygotes, runtime))
+
+    async def launcher(self, runtime: str) -> Launcher:
+        """Raises RuntimeMissing if this machine cannot run such functions."""
+        return known_launcher(runtime) or await asyncio.to_thread(find_launcher, runtime)
 
     async def stop(self) -> None:
         """Kills every environment; returns when none is left."""
@@ -104,8 +108,8 @@ class Runtime:
             pool.stop()
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self.zygote is not None:
-            await self.zygote.close()
+        if self.zygotes is not None:
+            await self.zygotes.close()
         self.cgroups.sweep()
 
     async def invoke(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
@@ -186,9 +190,18 @@ class Runtime:
         before = asyncio.get_running_loop().time() - self._idle
         for pool in self._pools.values():
             pool.reap(before)
-        if self.zygote is not None and not self._used:
-            self.zygote.retire(before)
-        if self._used or (self.zygote is not None and self.zygote.is_alive):
+        if self.zygotes is not None:
+            self.zygotes.retire(before)
+        if self._used or (self.zygotes is not None and self.zygotes.is_alive):
+            self.reap_later()
+
+    async def _warm_up(self, zygotes: Zygotes, runtime: str) -> None:
+        try:
+            zygote = zygotes.of(await self.launcher(runtime))
+        except RuntimeMissing:
+            return  # whoever invokes the function hears of it
+        if zygote is not None and not self.stopped:
+            zygote.warm_up()
             self.reap_later()
 
     def _evict(self) -> None:
@@ -292,7 +305,7 @@ class _Pool:
         return None
 
     def _is_spent(self, environment: ExecutionEnvironment) -> bool:
-        if environment.ended:
+        if environment.is_spent:
             return True
         return environment.expires < self._runtime.clock.now() + self.function.timeout + _CREDENTIALS_MARGIN
 
@@ -317,12 +330,13 @@ class _Pool:
     async def _start_one(self) -> None:
         environment: ExecutionEnvironment | None = None
         try:
-            self._runtime.warm_up()
-            if self._runtime.zygote is not None:
-                await self._runtime.zygote.get_ready(self.function)
+            launcher = await self._runtime.launcher(self.function.runtime)
+            if self._runtime.zygotes is not None:
+                await self._runtime.zygotes.get_ready(self.function, launcher)
+                self._runtime.reap_later()
             if not await self._runtime.reserve(self.function.memory, self._is_short):
                 return None
-            environment = self._new_environment()
+            environment = self._new_environment(launcher)
             async with self._runtime.starts:
                 if not self._is_short():
                     return self._end(environment)
@@ -352,15 +366,16 @@ class _Pool:
         else:
             _log.warning("an execution environment did not start", exc_info=error)
 
-    def _new_environment(self) -> ExecutionEnvironment:
+    def _new_environment(self, launcher: Launcher) -> ExecutionEnvironment:
         runtime, function = self._runtime, self.function
         today = datetime.fromtimestamp(runtime.clock.now(), UTC)
         stream = f"{today:%Y/%m/%d}/[{function.version}]{secrets.token_hex(16)}"
         return ExecutionEnvironment(
             function,
+            launcher,
             stream,
             runtime.sandbox,
-            runtime.zygote,
+            runtime.zygotes,
             runtime.cgroups,
             runtime.clock,
             lambda events: runtime.host.write_log(function, stream, events),

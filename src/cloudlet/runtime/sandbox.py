@@ -9,21 +9,17 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cloudlet.runtime.function import FunctionVersion
+from cloudlet.runtime.languages import Launcher, Places
+from cloudlet.runtime.variables import zygote_variables
 
 _log = logging.getLogger(__name__)
 
-_BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 _NURSERY = Path(__file__).with_name("nursery.py")
-_INTERPRETER = Path(sys.executable).resolve()
-_PYTHON = Path(sys.base_prefix).resolve()
-# What functions find installed in the runtime, as on AWS: the runtime interface client and boto3.
-_INSTALLED = Path(sys.prefix) / "lambda-python"
 _SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
 # What programs need to find hosts, check certificates and tell the local time.
 _ETC = (
@@ -32,7 +28,9 @@ _ETC = (
     "resolv.conf", "services", "ssl", "timezone",
 )  # fmt: skip
 _USERS = "root:x:0:0::/:/usr/sbin/nologin\nsbx_user:x:{0}:{0}::/tmp:/usr/sbin/nologin\n"
-_READ_VARIABLES = '. /dev/stdin; exec "$@" </dev/null'
+_START = '. /dev/stdin; exec "$@" </dev/null'
+# A script of the function's own starts the runtime.
+_START_WRAPPED = '. /dev/stdin; exec ${AWS_LAMBDA_EXEC_WRAPPER:+"$AWS_LAMBDA_EXEC_WRAPPER"} "$@" </dev/null'
 _PATH = "/usr/bin:/bin"
 # Where functions may bring libraries.
 _LIBRARIES = ("/var/task", "/var/task/lib", "/opt", "/opt/lib")
@@ -66,7 +64,7 @@ class Bubblewrap:
         self._program = program
         self._is_root = os.geteuid() == 0
         self._next_user = _FIRST_USER + os.getpid() * 64 % _USER_COUNT
-        self._fixed = self._fixed_arguments()
+        self._fixed = _system_arguments()
         self._confinement = self._confining_arguments()
 
     def works(self) -> bool:
@@ -83,12 +81,18 @@ class Bubblewrap:
         self._next_user += 1
         return self._next_user
 
-    def confine(self, function: FunctionVersion, environment: Mapping[str, str], user: int | None) -> Confined:
+    def places(self, function: FunctionVersion, launcher: Launcher) -> Places:
+        return Places("/var/task", "/opt", {name: f"/var/{name}" for name in launcher.files})
+
+    def confine(
+        self, function: FunctionVersion, launcher: Launcher, environment: Mapping[str, str], user: int | None
+    ) -> Confined:
         """The variables are read from standard input, by the function's own user.
 
         They are not for other eyes, as a command line would be, and a variable such as LD_PRELOAD has no say over
-        what runs before the sandbox is closed.
+        what runs before the sandbox is closed. Raises EntrypointMissing.
         """
+        start = launcher.command(function, self.places(function, launcher))
         passwd = _memory_file(passwd_file(user))
         variables = _memory_file(
             "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
@@ -96,23 +100,26 @@ class Bubblewrap:
         command = [
             *(self._program, "--perms", "1777", "--size", str(function.ephemeral_storage << 20), "--tmpfs", "/tmp"),
             *self._fixed,
+            *_launcher_arguments(launcher),
             *self._confinement,
             *("--perms", "0444", "--ro-bind-data", str(passwd), "/etc/passwd"),
             *("--ro-bind", str(function.code), "/var/task"),
             *(("--ro-bind", str(function.layers), "/opt") if function.layers else ("--dir", "/opt")),
             *("--chdir", "/var/task", "--remount-ro", "/", "--"),
             *(("/usr/bin/setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups") if user else ()),
-            *("/bin/sh", "-c", _READ_VARIABLES, "sh"),
-            *(str(_INTERPRETER), "-S", "/var/bootstrap.py", "/var/runtime", "/opt"),
+            *("/bin/sh", "-c", _START if launcher.interpreter is None else _START_WRAPPED, "sh", *start),
         ]
         return Confined(command, {"PATH": _PATH}, None, variables, (passwd,))
 
-    def zygote_command(self, variables: Mapping[str, str]) -> list[str]:
+    def zygote_command(self, launcher: Launcher) -> list[str]:
         """The same system, with what `nursery.py` needs to make of it the sandbox of one function."""
+        assert launcher.interpreter is not None
+        places = Places("/var/task", "/opt", {name: f"/var/{name}" for name in launcher.files})
         capabilities = [argument for name in _ZYGOTE_CAPABILITIES for argument in ("--cap-add", name)]
-        settings = [argument for item in variables.items() for argument in ("--setenv", *item)]
+        settings = [argument for item in zygote_variables(launcher, places).items() for argument in ("--setenv", *item)]
         return [
-            *(self._program, *self._fixed, "--cap-drop", "ALL", *capabilities, *settings),
+            *(self._program, *self._fixed, *_launcher_arguments(launcher)),
+            *("--cap-drop", "ALL", *capabilities, *settings),
             *(() if self._is_root else ("--unshare-user",)),
             # The dynamic loader never again looks for folders that it has missed.
             *("--perms", "1777", "--tmpfs", "/tmp"),
@@ -120,7 +127,7 @@ class Bubblewrap:
             *("--bind", "/proc", "/proc", "--remount-ro", "/dev", "--ro-bind", "/", "/var/host"),
             *("--ro-bind", "/dev/null", "/etc/passwd"),
             *("--ro-bind", str(_NURSERY), "/var/nursery.py", "--remount-ro", "/", "--"),
-            *(str(_INTERPRETER), "-S", "/var/nursery.py", "/var/runtime", "/opt"),
+            *(str(launcher.interpreter.program), "-S", "/var/nursery.py", "/var/runtime", "/opt"),
         ]
 
     def _confining_arguments(self) -> list[str]:
@@ -128,27 +135,6 @@ class Bubblewrap:
         if self._is_root:
             return [*arguments, "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
         return [*arguments, "--unshare-user"]
-
-    def _fixed_arguments(self) -> list[str]:
-        arguments = ["--unshare-ipc", "--unshare-uts", "--hostname", "localhost"]
-        arguments += ["--die-with-parent", "--new-session", "--clearenv", "--setenv", "PATH", _PATH]
-        arguments += ["--ro-bind", "/usr", "/usr"]
-        for folder in map(Path, _SYSTEM_FOLDERS):
-            if folder.is_symlink():
-                arguments += ["--symlink", os.readlink(folder), str(folder)]
-            elif folder.exists():
-                arguments += ["--ro-bind", str(folder), str(folder)]
-        # Folders that bubblewrap makes by itself on the way to a mount would be for root alone.
-        for folder in (Path("/etc"), Path("/var"), *reversed(_PYTHON.parents[:-1])):
-            if not folder.is_relative_to("/usr"):
-                arguments += ["--perms", "0755", "--dir", str(folder)]
-        for name in _ETC:
-            arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-        if not _PYTHON.is_relative_to("/usr"):
-            arguments += ["--ro-bind", str(_PYTHON), str(_PYTHON)]
-        arguments += ["--symlink", str(_PYTHON), "/var/lang"]
-        arguments += ["--ro-bind", str(_INSTALLED), "/var/runtime", "--ro-bind", str(_BOOTSTRAP), "/var/bootstrap.py"]
-        return [*arguments, "--dev", "/dev"]
 
 
 class Unconfined:
@@ -159,10 +145,19 @@ class Unconfined:
     def take_user(self) -> int | None:
         return None
 
-    def confine(self, function: FunctionVersion, environment: Mapping[str, str], user: int | None) -> Confined:
-        layers = str(function.layers or "/nonexistent")
+    def places(self, function: FunctionVersion, launcher: Launcher) -> Places:
+        files = {name: str(path) for name, path in launcher.files.items()}
+        return Places(str(function.code), str(function.layers or "/nonexistent"), files)
+
+    def confine(
+        self, function: FunctionVersion, launcher: Launcher, environment: Mapping[str, str], user: int | None
+    ) -> Confined:
+        """Raises EntrypointMissing."""
         variables = {**environment, "LAMBDA_TASK_ROOT": str(function.code)}
-        command = [str(_INTERPRETER), "-S", str(_BOOTSTRAP), str(_INSTALLED), layers]
+        command = launcher.command(function, self.places(function, launcher))
+        wrapper = environment.get("AWS_LAMBDA_EXEC_WRAPPER")
+        if wrapper and launcher.interpreter is not None:
+            command = [wrapper, *command]
         return Confined(command, variables, function.code, _memory_file(""), ())
 
 
@@ -191,3 +186,43 @@ def _memory_file(content: str) -> int:
     os.write(descriptor, content.encode())
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
+
+
+def _system_arguments() -> list[str]:
+    """What every function sees of the machine."""
+    arguments = ["--unshare-ipc", "--unshare-uts", "--hostname", "localhost"]
+    arguments += ["--die-with-parent", "--new-session", "--clearenv", "--setenv", "PATH", _PATH]
+    arguments += ["--ro-bind", "/usr", "/usr"]
+    for folder in map(Path, _SYSTEM_FOLDERS):
+        if folder.is_symlink():
+            arguments += ["--symlink", os.readlink(folder), str(folder)]
+        elif folder.exists():
+            arguments += ["--ro-bind", str(folder), str(folder)]
+    for folder in ("/etc", "/var"):
+        arguments += ["--perms", "0755", "--dir", folder]
+    for name in _ETC:
+        arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    return [*arguments, "--dev", "/dev"]
+
+
+def _launcher_arguments(launcher: Launcher) -> list[str]:
+    """What functions of one runtime see beside that."""
+    arguments: list[str] = []
+    made = {Path("/etc"), Path("/var")}
+
+    def show(source: Path, target: Path) -> None:
+        """Folders that bubblewrap makes by itself on the way to a mount would be for root alone."""
+        for parent in reversed(target.parents[:-1]):
+            if parent not in made and not parent.is_relative_to("/usr"):
+                made.add(parent)
+                arguments.extend(("--perms", "0755", "--dir", str(parent)))
+        arguments.extend(("--ro-bind", str(source), str(target)))
+
+    for folder in launcher.folders:
+        if not folder.is_relative_to("/usr"):
+            show(folder, folder)
+    for name, path in launcher.files.items():
+        show(path, Path("/var", name))
+    if launcher.interpreter is not None:
+        arguments += ["--symlink", str(launcher.interpreter.home), "/var/lang"]
+    return arguments

@@ -14,7 +14,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,8 +22,8 @@ from typing import Any
 import orjson
 
 from cloudlet.runtime.function import FunctionVersion
+from cloudlet.runtime.languages import Launcher
 from cloudlet.runtime.sandbox import Bubblewrap, passwd_file
-from cloudlet.runtime.variables import ZYGOTE_VARIABLES
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +39,8 @@ _STANDARD_ERROR = 2
 _INTERPRETER = 6 << 20
 # An interpreter, the dynamic loader, or a default session reads these when it starts: that is over in a fork.
 _READ_EARLY = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "OPENSSL_", "AWS_DATA_PATH", "AWS_CONFIG_FILE")
-_SITE_PACKAGES = f"python/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+# What starts the runtime in the function's own way.
+_WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 
 
 class Forked:
@@ -72,8 +72,11 @@ class ZygoteError(Exception):
 class Zygote:
     """Is started by `warm_up`, and again after its end. Its processes end with it, and it ends with Cloudlet."""
 
-    def __init__(self, sandbox: Bubblewrap) -> None:
+    def __init__(self, sandbox: Bubblewrap, launcher: Launcher) -> None:
+        assert launcher.interpreter is not None
         self._sandbox = sandbox
+        self._launcher = launcher
+        self._site_packages = f"python/lib/python{_dotted(launcher.interpreter.version)}/site-packages"
         self._works = True
         self.is_warm = False
         self._life: asyncio.Task[None] | None = None
@@ -101,8 +104,8 @@ class Zygote:
         return self._life is not None and not self._life.done()
 
     def retire(self, before: float) -> None:
-        """Ends it if nobody has wanted it since then (in the event loop's time). It must have no processes."""
-        if self._life is not None and self.is_warm and self._last_wanted < before:
+        """Ends it if nobody has wanted it since then (in the event loop's time), and none of its processes is left."""
+        if self._life is not None and self.is_warm and self._last_wanted < before and not self._forked:
             self._life.cancel()
 
     async def get_ready(self, function: FunctionVersion) -> None:
@@ -161,7 +164,7 @@ class Zygote:
         try:
             with its:
                 process = await asyncio.create_subprocess_exec(
-                    *self._sandbox.zygote_command(ZYGOTE_VARIABLES),
+                    *self._sandbox.zygote_command(self._launcher),
                     stdin=its.fileno(),
                     stdout=asyncio.subprocess.DEVNULL,
                     start_new_session=True,
@@ -197,11 +200,11 @@ class Zygote:
 
     def _suits(self, function: FunctionVersion) -> bool:
         """Not if it brings its own version of something loaded, or settings for what has started already."""
-        if any(name.startswith(_READ_EARLY) for name in function.variables):
+        if any(name.startswith(_READ_EARLY) or name == _WRAPPER for name in function.variables):
             return False
         folders = [function.code]
         if function.layers is not None:
-            folders += [function.layers / "python", function.layers / _SITE_PACKAGES]
+            folders += [function.layers / "python", function.layers / self._site_packages]
         for folder in folders:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 if any(name.partition(".")[0] in self._modules for name in os.listdir(folder)):
@@ -267,6 +270,10 @@ class Zygote:
         forked, self._forked = self._forked, {}
         for process in forked.values():
             process.end(-signal.SIGKILL)
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def _forked(answer: dict[str, Any]) -> Forked:

@@ -103,7 +103,8 @@ def test_an_old_revision_changes_nothing(functions: Functions, lambda_: Any) -> 
     [
         ({"Code": {"ZipFile": b"not a zip"}}, "Could not unzip uploaded file"),
         ({"Role": "arn:aws:iam::000000000000:role/nobody"}, "cannot be assumed by Lambda"),
-        ({"Runtime": "nodejs20.x"}, "not supported"),
+        ({"Runtime": "python3.8"}, "no longer supported .* use the new runtime"),
+        ({"Runtime": "dotnet8"}, "does not run .NET functions"),
         ({"MemorySize": 20480}, "less than or equal to 10240"),
         ({"Timeout": 901}, "less than or equal to 900"),
         ({"Environment": {"Variables": {"AWS_REGION": "mars"}}}, "reserved keys.*AWS_REGION"),

@@ -1,6 +1,5 @@
 """A function's configuration: AWS's defaults, and the rules that the API model cannot say."""
 
-import re
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,7 +10,6 @@ import orjson
 from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
 from cloudlet.runtime.variables import RESERVED
 
-_SUPPORTED_RUNTIME = re.compile(r"python3\.(9|1[0-4])")
 _LARGEST_VARIABLES = 4096
 _MOST_LAYERS = 5
 
@@ -36,11 +34,6 @@ def check_options(params: Mapping[str, Any]) -> None:
     """What is beyond AWS's limits, or beyond Cloudlet."""
     _check_limits(params)
     _check_unsupported(params)
-    runtime = params.get("Runtime")
-    if runtime is not None and _SUPPORTED_RUNTIME.fullmatch(runtime) is None:
-        raise invalid(
-            f"The runtime parameter of {runtime} is not supported for creating or updating AWS Lambda functions."
-        )
     variables = params.get("Environment", {}).get("Variables", {})
     _check_variables(variables)
     layers = params.get("Layers", [])
@@ -72,7 +65,6 @@ def _check_unsupported(params: Mapping[str, Any]) -> None:
         "functions in a VPC": bool(params.get("VpcConfig", {}).get("SubnetIds")),
         "file systems of functions": bool(params.get("FileSystemConfigs")),
         "KMS keys of functions": bool(params.get("KMSKeyArn")),
-        "code signing": bool(params.get("CodeSigningConfigArn")),
         "SnapStart": params.get("SnapStart", {}).get("ApplyOn", "None") != "None",
         "X-Ray tracing": params.get("TracingConfig", {}).get("Mode", "PassThrough") != "PassThrough",
         "tenant isolation": bool(params.get("TenancyConfig")),

@@ -2,7 +2,6 @@
 
 import logging
 import random
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,6 +16,7 @@ from cloudlet.runtime import (
     LogEvent,
     Outcome,
     Runtime,
+    RuntimeMissing,
     RuntimeStopped,
     TooManyEnvironments,
 )
@@ -52,7 +52,6 @@ class Execution:
         self._layers_of = layers_of
         self._busy: Counter[FunctionKey] = Counter()
         self._unreserved: Counter[tuple[str, str]] = Counter()
-        self._warned: set[str] = set()
         self.logs = FunctionLogs(cloud, roles)
         self.runtime = Runtime(self, cloud.clock)
 
@@ -65,6 +64,8 @@ class Execution:
             return await self.runtime.invoke(executable, traced)
         except TooManyEnvironments:
             raise _throttled("ConcurrentInvocationLimitExceeded") from None
+        except RuntimeMissing as error:
+            raise AwsError("InvalidRuntimeException", str(error), status=502) from None
         except RuntimeStopped:
             raise AwsError("ServiceException", "Cloudlet is stopping.", status=500) from None
         finally:
@@ -117,7 +118,6 @@ class Execution:
 
     async def _make_executable(self, function: Function, version: Version) -> FunctionVersion:
         configuration = version.configuration
-        self._check_python(configuration["Runtime"])
         packages = self._layers_of(configuration)
         logging_config = configuration["LoggingConfig"]
         version.executable = FunctionVersion(
@@ -139,12 +139,6 @@ class Execution:
             log_level=logging_config.get("ApplicationLogLevel"),
         )
         return version.executable
-
-    def _check_python(self, runtime: str) -> None:
-        here = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        if runtime != here and runtime not in self._warned:
-            self._warned.add(runtime)
-            _log.warning("functions run on another Python than they ask for", extra={"asked": runtime, "runs": here})
 
     def _enter(self, function: Function) -> None:
         key = function.key

@@ -1,6 +1,7 @@
 """Operations on functions: create, update, read, list, delete; their versions, concurrency and tags."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -12,10 +13,12 @@ from cloudlet.services.lambda_ import configuration as rules
 from cloudlet.services.lambda_.base import LambdaBase
 from cloudlet.services.lambda_.catalog import Function, Version, load_function, loaded, save_version
 from cloudlet.services.lambda_.configuration import invalid
+from cloudlet.services.lambda_.layer_permissions import layer_policy
 from cloudlet.services.lambda_.names import LATEST, FunctionKey, Reference, function_not_found, parse_reference
 from cloudlet.services.lambda_.packages import LARGEST_UNZIPPED, Package, check_upload_size
 from cloudlet.services.lambda_.paging import page
 from cloudlet.services.lambda_.roles import SERVICE
+from cloudlet.services.lambda_.runtimes import check_runtime
 from cloudlet.store import Transaction
 
 if TYPE_CHECKING:
@@ -36,11 +39,14 @@ class FunctionOperations(LambdaBase):
             raise invalid(
                 "Runtime and Handler are mandatory parameters for functions created with deployment packages."
             )
+        await check_runtime(self.runtime, params["Runtime"])
         if self.catalog.find(key) is not None:
             raise _already_exists(key)
         self.cloud.authorise_passing(call, params["Role"], SERVICE)
         await self.roles.check(key, params["Role"])
-        self.runtime.warm_up()
+        self.runtime.warm_up(params["Runtime"])
+        signing = params.get("CodeSigningConfigArn")
+        self.check_signature(signing, key.arn)
         package = await self._package(call, params["Code"], "CreateFunction")
         created = rules.new_configuration(key.name, params)
         created["Layers"] = self._layers(call, params.get("Layers", []), package)
@@ -52,8 +58,8 @@ class FunctionOperations(LambdaBase):
                 raise _already_exists(key)
             self.packages.record(tx, package)
             tx.execute(
-                "INSERT INTO function (account, region, name, tags) VALUES (?, ?, ?, ?)",
-                (key.account, key.region, key.name, orjson.dumps(params.get("Tags", {}))),
+                "INSERT INTO function (account, region, name, tags, code_signing) VALUES (?, ?, ?, ?, ?)",
+                (key.account, key.region, key.name, orjson.dumps(params.get("Tags", {})), signing),
             )
             save_version(tx, key, Version(LATEST, created, package.sha256))
             if params.get("Publish"):
@@ -67,7 +73,7 @@ class FunctionOperations(LambdaBase):
         reference = _unqualified(parse_reference(call, params["FunctionName"]))
         if "ImageUri" in params:
             raise invalid("Please don't provide ImageUri when updating a function with packageType Zip.")
-        self.catalog.get(reference)
+        self.check_signature(self.catalog.get(reference).code_signing, reference.arn)
         package = await self._package(call, params, "UpdateFunctionCode")
 
         def change(tx: Transaction, function: Function) -> Version:
@@ -92,8 +98,12 @@ class FunctionOperations(LambdaBase):
     ) -> dict[str, Any]:
         reference = _unqualified(parse_reference(call, params["FunctionName"]))
         rules.check_options(params)
-        current = self.catalog.get(reference).latest
-        package = self.packages.find(current.package)
+        if "Runtime" in params:
+            await check_runtime(self.runtime, params["Runtime"])
+        function = self.catalog.get(reference)
+        if params.get("Layers"):
+            self.check_signature(function.code_signing, reference.arn)
+        package = self.packages.find(function.latest.package)
         layers = self._layers(call, params["Layers"], package) if "Layers" in params else None
         if "Role" in params:
             self.cloud.authorise_passing(call, params["Role"], SERVICE)
@@ -199,6 +209,10 @@ class FunctionOperations(LambdaBase):
         shown = [_without_state(_shown(function.key, v.configuration, v.version)) for v in found]
         return {"Versions": shown, **more}
 
+    def check_signature(self, config_arn: str | None, function_arn: str) -> None:
+        """Raises CodeVerificationFailedException where the function's code has to be signed."""
+        raise NotImplementedError
+
     def download_url(self, package: Package, now: float) -> str:
         """Where the zip file can be had for ten minutes."""
         raise NotImplementedError
@@ -230,7 +244,7 @@ class FunctionOperations(LambdaBase):
         layers: list[dict[str, Any]] = []
         total = package.unzipped if package is not None else 0
         for arn in arns:
-            _check_layer_access(call, arn)
+            self._check_layer_access(call, arn)
             layer = self.layer_package(arn)
             if layer is None:
                 raise invalid(f"Layer version {arn} does not exist.")
@@ -243,13 +257,19 @@ class FunctionOperations(LambdaBase):
             )
         return layers
 
+    def _check_layer_access(self, call: Call, arn: str) -> None:
+        """Whoever may change the function may use the layers of its account; another's policy has to allow it."""
+        account = arn.split(":")[4]
+        if account != call.account:
+            asked = replace(call, operation="GetLayerVersion", account=account)
+            self.cloud.authoriser.authorise(asked, arn, layer_policy(self.store.reader, arn))
+
     def layer_package(self, arn: str, *, deleted: bool = False) -> Package | None:
         """The package of a layer version, None if there is none; a deleted one only if asked for."""
         raise NotImplementedError
 
     async def _update(self, call: Call, reference: Reference, params: Mapping[str, Any], change: Any) -> dict[str, Any]:
         """Changes $LATEST; with Publish, answers with the version that it becomes."""
-        self.runtime.warm_up()
         publish = bool(params.get("Publish"))
 
         def write(tx: Transaction) -> dict[str, Any]:
@@ -262,7 +282,9 @@ class FunctionOperations(LambdaBase):
                 return _publish(tx, loaded(tx, reference), None, call.time)
             return version.configuration
 
-        return _shown(reference.key, await self.catalog.change(reference.key, write), qualified=publish)
+        changed = await self.catalog.change(reference.key, write)
+        self.runtime.warm_up(changed["Runtime"])
+        return _shown(reference.key, changed, qualified=publish)
 
 
 def resolve(function: Function, reference: Reference) -> Version:
@@ -336,17 +358,6 @@ def _check_no_alias(function: Function, version: str) -> None:
             raise AwsError(
                 "ResourceConflictException", f"Version {version} is referenced by alias {alias['Name']}.", status=409
             )
-
-
-def _check_layer_access(call: Call, arn: str) -> None:
-    """Layers are for the functions of their own account: they have no policies yet."""
-    if arn.split(":")[4] != call.account:
-        raise AwsError(
-            "AccessDeniedException",
-            f"User: {call.principal.arn} is not authorized to perform: lambda:GetLayerVersion on resource: {arn}"
-            " because no resource-based policy allows the lambda:GetLayerVersion action",
-            status=403,
-        )
 
 
 def _already_exists(key: FunctionKey) -> AwsError:

@@ -2,24 +2,30 @@
 
 from typing import Any
 
+import orjson
+
 from cloudlet.core.context import Call
 from cloudlet.core.http import HttpRequest, HttpResponse
 from cloudlet.core.service import Params
 from cloudlet.services.lambda_.aliases import AliasOperations
 from cloudlet.services.lambda_.base import SCHEMA
 from cloudlet.services.lambda_.catalog import Catalog
+from cloudlet.services.lambda_.code_signing import CodeSigningOperations
 from cloudlet.services.lambda_.downloads import PATH, Downloads
 from cloudlet.services.lambda_.event_sources import EventSourceOperations
 from cloudlet.services.lambda_.events import Events
 from cloudlet.services.lambda_.execution import Execution
 from cloudlet.services.lambda_.function_urls import FunctionUrlOperations
 from cloudlet.services.lambda_.invocation import InvocationOperations
+from cloudlet.services.lambda_.layer_permissions import LayerPermissionOperations, layer_policy
 from cloudlet.services.lambda_.layers import LayerOperations, layer_arn
 from cloudlet.services.lambda_.names import parse_reference
 from cloudlet.services.lambda_.packages import Package, Packages
 from cloudlet.services.lambda_.permissions import PermissionOperations, policy_document
 from cloudlet.services.lambda_.poller import Surroundings
 from cloudlet.services.lambda_.pollers import Pollers
+from cloudlet.services.lambda_.recursion import RecursionOperations
+from cloudlet.services.lambda_.runtime_management import RuntimeManagementOperations
 from cloudlet.services.lambda_.settings import SettingOperations
 from cloudlet.services.lambda_.tags import TagOperations
 from cloudlet.services.lambda_.url_serving import UrlServing, is_for_function
@@ -27,9 +33,13 @@ from cloudlet.store import Store
 
 
 class Lambda(
+    CodeSigningOperations,
     LayerOperations,
+    LayerPermissionOperations,
     AliasOperations,
     PermissionOperations,
+    RecursionOperations,
+    RuntimeManagementOperations,
     SettingOperations,
     TagOperations,
     EventSourceOperations,
@@ -55,8 +65,9 @@ class Lambda(
     async def recover(self) -> None:
         self.events.outbox.start()
         self.pollers.start()
-        if self.store.reader.one("SELECT 1 FROM function LIMIT 1"):
-            self.runtime.warm_up()
+        version = self.store.reader.one("SELECT configuration FROM version LIMIT 1")
+        if version is not None:
+            self.runtime.warm_up(orjson.loads(version[0])["Runtime"])
 
     async def drain(self) -> None:
         await self.pollers.stop()
@@ -80,9 +91,14 @@ class Lambda(
         layer = params.get("LayerName")
         if layer is not None:
             return layer_arn(call, layer, params.get("VersionNumber"))
-        return params.get("Resource") or params.get("Arn")
+        for member in ("Resource", "Arn", "ResourceArn", "CodeSigningConfigArn"):
+            if member in params:
+                return params[member]
+        return None
 
     def resource_policy(self, call: Call, params: Params) -> dict[str, Any] | None:
+        if call.operation in ("GetLayerVersion", "GetLayerVersionByArn"):
+            return layer_policy(self.store.reader, self.resource(call, params) or "")
         if "FunctionName" not in params:
             return None
         reference = parse_reference(call, params["FunctionName"], params.get("Qualifier"))
