@@ -56,18 +56,20 @@ class GroupOperations(SchedulerBase):
 
     @operation("DeleteScheduleGroup")
     async def delete_schedule_group(self, call: Call, params: "t.DeleteScheduleGroupInputTypeDef") -> dict[str, Any]:
-        """Its schedules go after the answer; until then the group is DELETING."""
+        """Of many schedules the rest goes after the answer; until then the group is DELETING."""
         if params["Name"] == DEFAULT:
             raise invalid("The default schedule group cannot be deleted.")
 
-        def delete(tx: Transaction) -> Group:
+        def delete(tx: Transaction) -> Group | None:
             group = groups.load_group(tx, call.account, call.region, params["Name"])
             if group.deleting:
                 raise group_is_deleting(group.name)
             groups.mark_deleting(tx, group, call.time)
-            return group
+            return None if groups.clear_group(tx, group, _AT_ONCE) else group
 
-        self._clear(await self.store.write(delete))
+        rest = await self.store.write(delete)
+        if rest is not None:
+            self._clear(rest)
         return {}
 
     @operation("ListScheduleGroups")

@@ -9,6 +9,7 @@ from cloudlet.services.cloudformation.resources import (
     logs,
     nested,
     s3,
+    scheduler,
     sns,
     sqs,
 )
@@ -17,7 +18,7 @@ from cloudlet.services.cloudformation.resources.resource_type import Context, Re
 
 CATALOGUE: dict[str, ResourceType] = {
     each.type: each()
-    for module in (apigatewayv2, cloudformation, dynamodb, iam, lambda_, logs, nested, s3, sns, sqs)
+    for module in (apigatewayv2, cloudformation, dynamodb, iam, lambda_, logs, nested, s3, scheduler, sns, sqs)
     for each in module.TYPES
 }
 
