@@ -25,6 +25,7 @@ from cloudlet.services.apigatewayv2 import ApiGatewayV2
 from cloudlet.services.cloudformation import CloudFormation
 from cloudlet.services.cloudwatch import CloudWatch
 from cloudlet.services.dynamodb import DynamoDB
+from cloudlet.services.events import EventBridge
 from cloudlet.services.iam import IAM
 from cloudlet.services.lambda_ import Lambda
 from cloudlet.services.logs import Logs
@@ -55,6 +56,7 @@ _SERVICES: tuple[type[Service], ...] = (
     Lambda,
     CloudFormation,
     ApiGatewayV2,
+    EventBridge,
     Scheduler,
 )
 
