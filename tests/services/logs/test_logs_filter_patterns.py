@@ -19,6 +19,8 @@ ACCESS = '127.0.0.1 - frank [10/Oct/2000:13:25:15 -0700] "GET /index.html HTTP/1
         ("  ", "anything", True),
         ("ERROR", "[ERROR 400] BAD REQUEST", True),
         ("ERROR", "[error 400]", False),
+        ("ERROR", "Exiting with ERRORCODE: -1", True),
+        ("ERROR Exception", "[ERROR] Caught IllegalArgumentException", True),
         ("ERROR ARGUMENTS", "[ERROR 419] MISSING ARGUMENTS", True),
         ("ERROR ARGUMENTS", "[ERROR 420]", False),
         ('"INTERNAL SERVER ERROR"', "[ERROR 500] INTERNAL SERVER ERROR", True),
@@ -36,7 +38,7 @@ ACCESS = '127.0.0.1 - frank [10/Oct/2000:13:25:15 -0700] "GET /index.html HTTP/1
     ],
 )
 def test_terms(pattern: str, message: str, expected: bool) -> None:
-    assert compiled(pattern)(message) is expected
+    assert compiled(pattern).matches(message) is expected
 
 
 @pytest.mark.parametrize(
@@ -69,12 +71,12 @@ def test_terms(pattern: str, message: str, expected: bool) -> None:
     ],
 )
 def test_json(pattern: str, expected: bool) -> None:
-    assert compiled(pattern)(EVENT) is expected
+    assert compiled(pattern).matches(EVENT) is expected
 
 
 def test_what_is_not_json_does_not_match() -> None:
-    assert not compiled("{ $.level NOT EXISTS }")("plain text")
-    assert not compiled("{ $.level NOT EXISTS }")("{broken")
+    assert not compiled("{ $.level NOT EXISTS }").matches("plain text")
+    assert not compiled("{ $.level NOT EXISTS }").matches("{broken")
 
 
 @pytest.mark.parametrize(
@@ -89,10 +91,12 @@ def test_what_is_not_json_does_not_match() -> None:
         ('[ip, ..., request = "*index.html*", status_code, bytes]', True),
         ("[ip, user, username != frank && username != anna, ...]", False),
         ("[ip=%127.0.0.[0-9]%, ...]", True),
+        ("[..., request = *index.html*, status_code = 4*,]", True),
+        ("[, , , , , status = 404, ]", True),
     ],
 )
 def test_space_delimited(pattern: str, expected: bool) -> None:
-    assert compiled(pattern)(ACCESS) is expected
+    assert compiled(pattern).matches(ACCESS) is expected
 
 
 @pytest.mark.parametrize(
@@ -100,6 +104,8 @@ def test_space_delimited(pattern: str, expected: bool) -> None:
     [
         *('"open', "RequestId:", "%(a)%", "%a", "{ $.a = }", "{ $.a }", "{ a = 1 }", "{ $.a = 1", "{ }"),
         *("{ ($.a = 1 }", "{ $.a < x }", "{ $.a IS NICE }", "[a", "[..., a, ...]", "[a b c]", "{ $ = 1 }"),
+        "{ $.a = %x% && $.b = %y% && $.c = %z% }",
+        "[a = %x%, b = %y%, c = %z%]",
         "{ " + "(" * 500 + "$.a = 1" + ")" * 500 + " }",
     ],
 )

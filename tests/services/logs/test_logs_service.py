@@ -238,7 +238,39 @@ def test_protected_groups_stay(logs: Any) -> None:
 
 def test_what_is_not_there_says_so(logs: Any, group: str) -> None:
     assert refused(logs.create_log_group, logGroupName="/k", kmsKeyId="arn:aws:kms:x")[0] == "NotImplemented"
-    assert refused(logs.describe_metric_filters, logGroupName=group)[0] == "NotImplemented"
+    query = {"logGroupName": group, "startTime": 0, "endTime": 1, "queryString": "fields @message"}
+    assert refused(logs.start_query, **query)[0] == "NotImplemented"
+    account_policy = {"policyName": "p", "policyDocument": "{}", "policyType": "SUBSCRIPTION_FILTER_POLICY"}
+    assert refused(logs.put_account_policy, **account_policy)[0] == "NotImplemented"
+
+
+def test_a_listing_of_groups_by_pattern(logs: Any, group: str) -> None:
+    logs.create_log_group(logGroupName="/catalogued/one")
+    logs.create_log_group(logGroupName="/other/catalogued")
+    for pattern, expected in [("catalogued", 2), ("^/catalogued", 1), ("^/catalogued|^/other", 2), ("nobody", 0)]:
+        found = logs.list_log_groups(logGroupNamePattern=pattern)["logGroups"]
+        assert len(found) == expected
+    page = logs.list_log_groups(logGroupNamePattern="catalogued", limit=1)
+    assert page["logGroups"] == [
+        {
+            "logGroupName": "/catalogued/one",
+            "logGroupArn": "arn:aws:logs:us-east-1:000000000000:log-group:/catalogued/one",
+            "logGroupClass": "STANDARD",
+        }
+    ]
+    rest = logs.list_log_groups(logGroupNamePattern="catalogued", nextToken=page["nextToken"])
+    assert [each["logGroupName"] for each in rest["logGroups"]] == ["/other/catalogued"]
+
+
+def test_a_batch_may_span_a_day_of_what_is_kept(logs: Any, group: str) -> None:
+    """What is too old does not count; of the rest, a day is the most."""
+    start = now()
+    events = [{"timestamp": time_, "message": "m"} for time_ in (start - 20 * DAY, start - DAY + 1000, start)]
+    answer = logs.put_log_events(logGroupName=group, logStreamName="one", logEvents=events)
+    assert answer["rejectedLogEventsInfo"] == {"tooOldLogEventEndIndex": 1}
+    events = [{"timestamp": time_, "message": "m"} for time_ in (start - DAY - 1000, start)]
+    code, _ = refused(logs.put_log_events, logGroupName=group, logStreamName="one", logEvents=events)
+    assert code == "InvalidParameterException"
 
 
 def test_regions_are_apart(server: Any, logs: Any, group: str) -> None:

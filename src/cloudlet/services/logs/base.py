@@ -1,6 +1,6 @@
 """What all operations of CloudWatch Logs stand on: the data, and the log group that a call is about."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,20 +8,25 @@ from typing import Any
 from cloudlet.core.arn import Arn
 from cloudlet.core.context import Call
 from cloudlet.core.service import Service
+from cloudlet.services.logs.deliveries import Deliverer
 from cloudlet.services.logs.faults import invalid_parameter, no_such_group, no_such_stream
+from cloudlet.services.logs.live_tail import LiveTail
 from cloudlet.services.logs.retention import Retention
-from cloudlet.store import Reader, Store
+from cloudlet.store import Outbox, Reader, Store
 
 DAY = 86_400_000
+# Of the deliveries under way, so many to one function: a slow one does not hold up the others.
+_PER_TARGET = 16
 
 
 @dataclass(frozen=True, slots=True)
 class LogGroup:
-    """A row of log_group. `retention` is in days, None for ever."""
+    """A row of log_group. `retention` is in days, None for ever; `filters` counts those that follow its events."""
 
     id: int
     name: str
     retention: int | None
+    filters: int
 
     def oldest_kept(self, now: int) -> int:
         """The time (milliseconds) before which events have expired, whether or not they are deleted yet."""
@@ -31,15 +36,34 @@ class LogGroup:
 class LogsBase(Service):
     apis = ("logs",)
     store: Store
+    outbox: Outbox
+    live_tail: LiveTail
 
     async def start(self) -> None:
         self.store = Store(self.cloud.settings.data / "logs.db", Path(__file__).with_name("schema.sql"))
+        self.outbox = Outbox(self.store, self.cloud.clock, Deliverer(self.cloud).deliver, per_target=_PER_TARGET)
+        self.live_tail = LiveTail()
         self.retention = Retention(self.store, self.cloud.clock)
         self.retention.start()
 
+    async def recover(self) -> None:
+        self.outbox.start()
+
+    async def drain(self) -> None:
+        """What is not delivered yet stays in the outbox for the next start."""
+        self.live_tail.end()
+        await self.outbox.stop()
+
     async def stop(self) -> None:
+        await self.outbox.stop()
         await self.retention.stop()
         self.store.close()
+
+    def counts_as(self, call: Call, params: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+        """A tail of several log groups must be allowed for each."""
+        if call.operation == "StartLiveTail":
+            return tuple((call.operation, {"logGroupIdentifier": each}) for each in params["logGroupIdentifiers"])
+        return ((call.operation, params),)
 
     def resource(self, call: Call, params: Mapping[str, Any]) -> str | None:
         """IAM knows a log group with `:*` at its end but for tags, and a log stream where there is one."""
@@ -86,7 +110,7 @@ def name_in(identifier: str) -> str:
 def find_group(reader: Reader, call: Call, name: str) -> LogGroup:
     """Raises ResourceNotFoundException."""
     row = reader.one(
-        "SELECT id, name, retention FROM log_group WHERE account = ? AND region = ? AND name = ?",
+        "SELECT id, name, retention, filters FROM log_group WHERE account = ? AND region = ? AND name = ?",
         (call.account, call.region, name),
     )
     if row is None:

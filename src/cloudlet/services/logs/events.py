@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudlet.core.context import Call
 from cloudlet.core.service import operation
+from cloudlet.services.logs.arrivals import Arrival
 from cloudlet.services.logs.base import (
     DAY,
     LogGroup,
@@ -17,6 +18,7 @@ from cloudlet.services.logs.base import (
     signal,
 )
 from cloudlet.services.logs.faults import invalid_parameter
+from cloudlet.services.logs.following import follow
 from cloudlet.services.logs.positions import BEFORE_ALL, Position
 from cloudlet.store import Reader, Transaction
 
@@ -64,11 +66,15 @@ class EventOperations(LogsBase):
             group = find_group(tx, call, name)
             stream = find_stream(tx, group, stream_name)
             first, end, rejected = _accepted(events, now, group)
-            last_id = _insert(tx, group.id, stream, now, events[first:end])
-            if end > first:
-                stored = size if not rejected else _size(events[first:end])
+            kept = events if not rejected else events[first:end]
+            last_id = _insert(tx, group.id, stream, now, kept)
+            if kept:
+                stored = size if not rejected else _size(kept)
                 tx.execute("UPDATE log_group SET stored_bytes = stored_bytes + ? WHERE id = ?", (stored, group.id))
-                tx.after_commit(lambda: self.cloud.signals.notify(topic))
+                first_id = last_id - len(kept) + 1
+                arrival = Arrival(call.account, call.region, group, stream_name, now, first_id, kept)
+                follow(tx, self.outbox, arrival)
+                tx.after_commit(lambda: self._tell(topic, arrival))
             return last_id, rejected
 
         last_id, rejected = await self.store.write(write, long=len(events) > _FEW)
@@ -76,6 +82,10 @@ class EventOperations(LogsBase):
         if rejected:
             output["rejectedLogEventsInfo"] = rejected
         return output
+
+    def _tell(self, topic: str, arrival: Arrival) -> None:
+        self.cloud.signals.notify(topic)
+        self.live_tail.offer(arrival)
 
     @operation("GetLogEvents")
     async def get_log_events(self, call: Call, params: "GetLogEventsRequestTypeDef") -> dict[str, Any]:
@@ -115,15 +125,14 @@ def _checked_size(events: "Sequence[InputLogEventTypeDef]") -> int:
     times = [event["timestamp"] for event in events]
     if times != sorted(times):
         raise invalid_parameter("Log events in a single PutLogEvents request must be in chronological order.")
-    if times[-1] - times[0] > DAY:
-        raise invalid_parameter(
-            "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."
-        )
     return size
 
 
 def _accepted(events: "Sequence[InputLogEventTypeDef]", now: int, group: LogGroup) -> tuple[int, int, dict[str, int]]:
-    """The slice of the batch to keep, and what is said of the rest: too old, expired, too new."""
+    """The slice of the batch to keep, and what is said of the rest: too old, expired, too new.
+
+    Raises InvalidParameterException if what is to be kept spans more than a day.
+    """
     rejected: dict[str, int] = {}
     too_old = sum(1 for event in events if event["timestamp"] < now - _PAST)
     expired = sum(1 for event in events if event["timestamp"] < group.oldest_kept(now))
@@ -134,7 +143,12 @@ def _accepted(events: "Sequence[InputLogEventTypeDef]", now: int, group: LogGrou
         rejected["expiredLogEventEndIndex"] = expired
     if too_new:
         rejected["tooNewLogEventStartIndex"] = len(events) - too_new
-    return max(too_old, expired), len(events) - too_new, rejected
+    first, end = max(too_old, expired), len(events) - too_new
+    if end > first and events[end - 1]["timestamp"] - events[first]["timestamp"] > DAY:
+        raise invalid_parameter(
+            "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."
+        )
+    return first, end, rejected
 
 
 def _insert(tx: Transaction, group: int, stream: int, now: int, events: "Sequence[InputLogEventTypeDef]") -> int:

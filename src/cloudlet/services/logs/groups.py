@@ -1,5 +1,7 @@
 """Log groups: made, listed, kept for so long, protected, deleted."""
 
+import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
         DeleteLogGroupRequestTypeDef,
         DeleteRetentionPolicyRequestTypeDef,
         DescribeLogGroupsRequestTypeDef,
+        ListLogGroupsRequestTypeDef,
         PutLogGroupDeletionProtectionRequestTypeDef,
         PutRetentionPolicyRequestTypeDef,
     )
@@ -86,15 +89,15 @@ class GroupOperations(LogsBase):
         if prefix is not None and pattern is not None:
             raise invalid_parameter("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
         accounts = params.get("accountIdentifiers")
-        wanted_class = params.get("logGroupClass", "STANDARD")
-        if (accounts and call.account not in accounts) or wanted_class != "STANDARD":
+        if (accounts and call.account not in accounts) or params.get("logGroupClass", "STANDARD") != "STANDARD":
             return {"logGroups": []}
         limit = params.get("limit", _PAGE)
         after = unsealed(params["nextToken"], 1)[0] if "nextToken" in params else ""
         identifiers = params.get("logGroupIdentifiers")
         rows = await self.store.query(
             lambda reader: reader.all(
-                "SELECT name, created, retention, stored_bytes, protected FROM log_group"
+                "SELECT name, created, retention, stored_bytes, protected,"
+                " (SELECT count(*) FROM metric_filter WHERE log_group = log_group.id) FROM log_group"
                 " WHERE account = ?1 AND region = ?2 AND name > ?3"
                 " AND (?4 IS NULL OR substr(name, 1, length(?4)) = ?4) AND (?5 IS NULL OR instr(name, ?5))"
                 " AND (?6 IS NULL OR name IN (SELECT value FROM json_each(?6))) ORDER BY name LIMIT ?7",
@@ -104,6 +107,28 @@ class GroupOperations(LogsBase):
         output: dict[str, Any] = {"logGroups": [_described(call, row) for row in rows[:limit]]}
         if len(rows) > limit:
             output["nextToken"] = sealed(rows[limit - 1][0])
+        return output
+
+    @operation("ListLogGroups")
+    async def list_log_groups(self, call: Call, params: "ListLogGroupsRequestTypeDef") -> dict[str, Any]:
+        for member in ("dataSources", "fieldIndexNames", "logGroupTags"):
+            if member in params:
+                raise NotImplementedByCloudlet(f"the listing of log groups by {member}")
+        accounts = params.get("accountIdentifiers")
+        if (accounts and call.account not in accounts) or params.get("logGroupClass", "STANDARD") != "STANDARD":
+            return {"logGroups": []}
+        limit = params.get("limit", _PAGE)
+        after = unsealed(params["nextToken"], 1)[0] if "nextToken" in params else ""
+        # What the model's pattern lets through: words, one or another of them, each anywhere or at the beginning.
+        pattern = re.compile(params.get("logGroupNamePattern", "").replace(".", r"\.")).search
+        names = self.store.reader.rows(
+            "SELECT name FROM log_group WHERE account = ? AND region = ? AND name > ? ORDER BY name",
+            (call.account, call.region, after),
+        )
+        found = list(islice((name for (name,) in names if pattern(name)), limit + 1))
+        output: dict[str, Any] = {"logGroups": [_listed(call, name) for name in found[:limit]]}
+        if len(found) > limit:
+            output["nextToken"] = sealed(found[limit - 1])
         return output
 
     @operation("PutRetentionPolicy")
@@ -132,13 +157,17 @@ def _names(identifiers: Any) -> str | None:
     return None if identifiers is None else orjson.dumps([name_in(text) for text in identifiers]).decode()
 
 
+def _listed(call: Call, name: str) -> dict[str, Any]:
+    return {"logGroupName": name, "logGroupArn": group_arn(call, name), "logGroupClass": "STANDARD"}
+
+
 def _described(call: Call, row: tuple[Any, ...]) -> dict[str, Any]:
-    name, created, retention, stored_bytes, protected = row
+    name, created, retention, stored_bytes, protected, metric_filters = row
     arn = group_arn(call, name)
     described: dict[str, Any] = {
         "logGroupName": name,
         "creationTime": created,
-        "metricFilterCount": 0,
+        "metricFilterCount": metric_filters,
         "arn": f"{arn}:*",
         "storedBytes": stored_bytes,
         "logGroupClass": "STANDARD",

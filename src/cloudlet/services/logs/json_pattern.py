@@ -1,7 +1,8 @@
 """Filter patterns for events that are JSON objects: `{ ($.level = "ERROR") && ($.latency > 100) }`."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -12,9 +13,11 @@ from cloudlet.services.logs.faults import invalid_parameter
 Condition = Callable[[Any], bool]
 Select = Callable[[Any], Iterator[Any]]
 
+_PLACE = r"""\$(?:\.?\[(?:\d+|\*|'[^']*'|"[^"]*")\]|\.[\w*-]+)*"""
+_SELECTOR = re.compile(_PLACE)
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<mark>\(|\)|&&|\|\|)
-    |(?P<selector>\$(?:\.?\[(?:\d+|\*|'[^']*'|"[^"]*")\]|\.[\w*-]+)*)
+    rf"""\s*(?:(?P<mark>\(|\)|&&|\|\|)
+    |(?P<selector>{_PLACE})
     |(?P<operator>!=|<=|>=|=|<|>)
     |(?P<operand>"(?:[^"\\]|\\.)*"|%[^%]*%|[^\s()&|=<>!"]+))""",
     re.VERBOSE,
@@ -25,29 +28,47 @@ _STEP = re.compile(
 _MISSING = object()
 
 
-def json_pattern(text: str) -> Callable[[str], bool]:
+class JsonPattern:
     """Raises InvalidParameterException for what is no pattern. Events that are not JSON do not match."""
-    if not text.endswith("}"):
-        raise invalid_parameter("Invalid filter pattern")
-    condition = _Parser(text[1:-1]).parse()
 
-    def matches(message: str) -> bool:
-        if not message.lstrip().startswith(("{", "[")):
-            return False
-        try:
-            event = orjson.loads(message)
-        except orjson.JSONDecodeError:
-            return False
-        return condition(event)
+    def __init__(self, text: str) -> None:
+        if not text.endswith("}"):
+            raise invalid_parameter("Invalid filter pattern")
+        tokens = _tokens(text[1:-1])
+        self._condition = _Parser(tokens).parse()
+        self._selectors = [token for kind, token in tokens if kind == "selector"]
+        self.expressions = sum(kind == "operand" and token.startswith("%") for kind, token in tokens)
 
-    return matches
+    def matches(self, message: str) -> bool:
+        event = _event(message)
+        return event is not _MISSING and self._condition(event)
+
+    def extract(self, message: str, references: Iterable[str]) -> Mapping[str, str]:
+        """The first value of each property that the pattern names, or that is asked for, where it is a simple one."""
+        event = _event(message)
+        values: dict[str, str] = {}
+        for reference in (*self._selectors, *references):
+            found = next(_simple(selector(reference)(event)), None)
+            if found is not None:
+                values[reference] = _text(found)
+        return values
+
+
+def _event(message: str) -> Any:
+    """The JSON value that the message is; `_MISSING` if it is none."""
+    if not message.lstrip().startswith(("{", "[")):
+        return _MISSING
+    try:
+        return orjson.loads(message)
+    except orjson.JSONDecodeError:
+        return _MISSING
 
 
 class _Parser:
     """`or` of `and` of conditions, with parentheses."""
 
-    def __init__(self, text: str) -> None:
-        self._tokens = _tokens(text)
+    def __init__(self, tokens: list[tuple[str, str]]) -> None:
+        self._tokens = tokens
         self._next = 0
         self._depth = 0
 
@@ -82,7 +103,7 @@ class _Parser:
         return condition
 
     def _condition(self) -> Condition:
-        select = _selector(self._expect("selector"))
+        select = selector(self._expect("selector"))
         if self._peek("operator"):
             operator = self._expect("operator")
             return _compared(select, comparison(operator, self._expect("operand")))
@@ -120,13 +141,13 @@ def _compared(select: Select, compare: Callable[[str], bool]) -> Condition:
     """Only text, numbers and booleans can be compared; what is not there is not unequal either."""
 
     def condition(event: Any) -> bool:
-        return any(
-            compare(_text(value))
-            for value in select(event)
-            if value is not _MISSING and isinstance(value, str | int | float)
-        )
+        return any(compare(_text(value)) for value in _simple(select(event)))
 
     return condition
+
+
+def _simple(values: Iterator[Any]) -> Iterator[str | float | bool]:
+    return (value for value in values if isinstance(value, str | int | float))
 
 
 def _text(value: str | float | bool) -> str:
@@ -148,7 +169,11 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     return tokens
 
 
-def _selector(text: str) -> Select:
+@lru_cache(maxsize=256)
+def selector(text: str) -> Select:
+    """The values at a place in an event (`$.users[0].email`). Raises InvalidParameterException."""
+    if _SELECTOR.fullmatch(text) is None:
+        raise invalid_parameter("Invalid filter pattern")
     steps: list[str | int | None] = []
     for found in _STEP.finditer(text, 1):
         if found["index"] is not None:

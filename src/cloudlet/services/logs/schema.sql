@@ -1,4 +1,4 @@
--- version: 1
+-- version: 2
 -- Times are in milliseconds since the epoch, as CloudWatch Logs shows them.
 CREATE TABLE log_group (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -10,6 +10,7 @@ CREATE TABLE log_group (
     stored_bytes INTEGER NOT NULL DEFAULT 0,
     protected INTEGER NOT NULL DEFAULT 0,
     tags TEXT NOT NULL DEFAULT '{}',    -- JSON object
+    filters INTEGER NOT NULL DEFAULT 0, -- how many subscription and metric filters it has
     UNIQUE (account, region, name)
 );
 CREATE TABLE log_stream (
@@ -33,3 +34,32 @@ CREATE TABLE log_event (
 );
 CREATE INDEX log_event_of_group ON log_event (log_group, timestamp, id);
 CREATE INDEX log_event_of_stream ON log_event (log_stream, timestamp, id);
+CREATE TABLE subscription_filter (
+    log_group INTEGER NOT NULL REFERENCES log_group ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    pattern TEXT NOT NULL,
+    destination TEXT NOT NULL,          -- ARN of a function
+    distribution TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    PRIMARY KEY (log_group, name)
+) WITHOUT ROWID;
+CREATE TABLE metric_filter (
+    log_group INTEGER NOT NULL REFERENCES log_group ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    pattern TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    metric TEXT NOT NULL,
+    transformation TEXT NOT NULL,       -- JSON, the metric transformation as it was given
+    created INTEGER NOT NULL,
+    reported INTEGER NOT NULL DEFAULT 0, -- the last minute (of the epoch) that has a value, if it has a default value
+    PRIMARY KEY (log_group, name)
+) WITHOUT ROWID;
+CREATE INDEX metric_filter_of_metric ON metric_filter (namespace, metric);
+CREATE TABLE resource_policy (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    document TEXT NOT NULL,
+    updated INTEGER NOT NULL,
+    PRIMARY KEY (account, region, name)
+) WITHOUT ROWID;

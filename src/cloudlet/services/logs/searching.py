@@ -47,7 +47,7 @@ class SearchOperations(LogsBase):
         if names is not None and prefix is not None:
             raise invalid_parameter("logStreamNames and logStreamNamePrefix are mutually exclusive parameters.")
         search = Search(
-            matches=compiled(params.get("filterPattern", "")),
+            matches=compiled(params.get("filterPattern", "")).matches,
             start=params.get("startTime", 0),
             end=params.get("endTime", _LAST),
             streams=None if names is None else orjson.dumps(list(names)).decode(),
