@@ -40,7 +40,10 @@ class Body:
 
 @dataclass(slots=True)
 class HttpRequest:
-    """`path` and `query` as they were on the wire (percent-encoded); header names in lower case."""
+    """`path` and `query` as they were on the wire (percent-encoded); header names in lower case.
+
+    Several headers of one name are joined in `headers`, and one by one in `repeated`, which is None without any.
+    """
 
     method: str
     path: str
@@ -49,6 +52,7 @@ class HttpRequest:
     body: Body
     scheme: str = "http"
     client: str = ""
+    repeated: Mapping[str, list[str]] | None = None
 
     @property
     def host(self) -> str:

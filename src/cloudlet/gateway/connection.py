@@ -62,6 +62,7 @@ class Connection(asyncio.Protocol):
         self._client = ""
         self._url = b""
         self._headers: dict[str, str] = {}
+        self._repeated: dict[str, list[str]] | None = None
         self._in_head = False
         self._framing = b""  # set while a body waits to be read by another parser, see _feed
         self._overhead = 0  # bytes since the request began, or its body grew
@@ -166,6 +167,7 @@ class Connection(asyncio.Protocol):
             return
         self._url = b""
         self._headers = {}
+        self._repeated = None
         self._in_head = True
 
     def on_url(self, url: bytes) -> None:
@@ -177,7 +179,16 @@ class Connection(asyncio.Protocol):
         name = raw_name.lower().decode("latin-1")
         value = raw_value.decode("latin-1") if raw_value else ""
         headers = self._headers
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
+        if name in headers:
+            self._repeat(name, value)
+        else:
+            headers[name] = value
+
+    def _repeat(self, name: str, value: str) -> None:
+        earlier = self._headers[name]
+        self._repeated = self._repeated or {}
+        self._repeated.setdefault(name, [earlier]).append(value)
+        self._headers[name] = f"{earlier}; {value}" if name == "cookie" else f"{earlier},{value}"
 
     def on_headers_complete(self) -> None:
         if self._framing:
@@ -199,6 +210,7 @@ class Connection(asyncio.Protocol):
                 headers=headers,
                 body=Body.of(b"") if incoming is None else Body.streamed(incoming.chunks(), length),
                 client=self._client,
+                repeated=self._repeated,
             ),
             keep_alive=modern and self._parser.should_keep_alive(),
             understands_chunks=modern,

@@ -274,7 +274,7 @@ def test_pages(server: Any) -> None:
         (lambda api: api.create_api(Name="ws", ProtocolType="WEBSOCKET"), "NotImplemented"),
         (
             lambda api: api.create_authorizer(ApiId="x", AuthorizerType="JWT", IdentitySource=["a"], Name="n"),
-            "NotImplemented",
+            "NotFoundException",
         ),
         (lambda api: api.import_api(Body="{"), "BadRequestException"),
         (lambda api: api.get_apis(NextToken="?"), "BadRequestException"),
@@ -292,7 +292,9 @@ def test_what_a_route_cannot_be(api: Any, function: str) -> None:
         ({"RouteKey": "GET /x"}, "ConflictException"),
         ({"RouteKey": "bad"}, "BadRequestException"),
         ({"RouteKey": "GET /y", "Target": "integrations/none"}, "NotFoundException"),
-        ({"RouteKey": "GET /y", "AuthorizationType": "AWS_IAM"}, "NotImplemented"),
+        ({"RouteKey": "GET /y", "AuthorizationType": "JWT"}, "BadRequestException"),
+        ({"RouteKey": "GET /y", "AuthorizationType": "CUSTOM", "AuthorizerId": "none"}, "NotFoundException"),
+        ({"RouteKey": "GET /y", "ApiKeyRequired": True}, "NotImplemented"),
     ):
         with pytest.raises(ClientError) as caught:
             api.create_route(ApiId=api_id, **arguments)

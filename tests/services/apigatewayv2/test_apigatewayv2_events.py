@@ -8,11 +8,14 @@ import pytest
 
 from cloudlet.core import cross_origin as cors
 from cloudlet.core.http import Body, HttpRequest
-from cloudlet.services.apigatewayv2.events import Incoming, MalformedResponse, answer, event
-from cloudlet.services.apigatewayv2.matching import Match
+from cloudlet.core.payload_2 import MalformedResponse
+from cloudlet.services.apigatewayv2.events import answer, event
+from cloudlet.services.apigatewayv2.exchange import Exchange
+from cloudlet.services.apigatewayv2.matching import Match, Matcher
+from cloudlet.services.apigatewayv2.serving import Served, ServedRoute
 
 
-def incoming(body: bytes = b"", **headers: str) -> Incoming:
+def exchange(body: bytes = b"", **headers: str) -> Exchange:
     given = {"host": "abc.execute-api.eu-central-1.localhost:4566", "user-agent": "test", "connection": "keep-alive"}
     request = HttpRequest(
         method="POST",
@@ -22,23 +25,36 @@ def incoming(body: bytes = b"", **headers: str) -> Incoming:
         body=Body.of(body),
         client="127.0.0.1",
     )
-    return Incoming(
+    route = ServedRoute("POST /items/{id}", None, "NONE", None, (), None, ())
+    served = Served(
+        account="000000000000",
+        region="eu-central-1",
+        api_id="abc",
+        stage="shop",
+        variables={"color": "blue"},
+        cors=None,
+        disabled=False,
+        matcher=Matcher([route.key]),
+        routes={route.key: route},
+        access_log=None,
+        dimensions=(),
+    )
+    return Exchange(
         request=request,
         request_id="0123456789abcdef-0123456789abcdef",
-        account="000000000000",
-        api_id="abc",
+        served=served,
         domain="abc.execute-api.eu-central-1.localhost",
-        stage="shop",
-        path="/shop/items/7",
-        match=Match("POST /items/{id}", "/items/{id}", {"id": "7"}),
-        stage_variables={"color": "blue"},
-        body=body,
+        path="/items/7",
+        event_path="/shop/items/7",
         time=1_583_348_638.39,
+        route=route,
+        match=Match("POST /items/{id}", "/items/{id}", {"id": "7"}),
+        body=body,
     )
 
 
 def test_format_2_0() -> None:
-    found = event(incoming(b'{"n":1}', cookie="k=v; l=w", content_type="application/json"), "2.0")
+    found = event(exchange(b'{"n":1}', cookie="k=v; l=w", content_type="application/json"), "2.0")
 
     context = found.pop("requestContext")
     headers = found.pop("headers")
@@ -71,7 +87,7 @@ def test_format_2_0() -> None:
 
 
 def test_format_1_0_has_every_member_even_if_there_is_nothing_to_say() -> None:
-    found = event(incoming(), "1.0")
+    found = event(exchange(), "1.0")
 
     assert found["version"] == "1.0"
     assert found["resource"] == "/items/{id}"
@@ -94,7 +110,7 @@ def test_format_1_0_has_every_member_even_if_there_is_nothing_to_say() -> None:
     ],
 )
 def test_bodies_are_text_where_their_type_says_so(content_type: str, body: bytes, is_base64: bool) -> None:
-    found = event(incoming(body, content_type=content_type), "2.0")
+    found = event(exchange(body, content_type=content_type), "2.0")
 
     assert found["isBase64Encoded"] is is_base64
     assert found["body"] == (base64.b64encode(body).decode() if is_base64 else body.decode())

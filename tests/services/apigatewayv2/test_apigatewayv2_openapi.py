@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
+from cloudlet.core.errors import AwsError
 from cloudlet.services.apigatewayv2.openapi import read
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:f"
@@ -66,6 +66,74 @@ def test_what_is_no_openapi_3_document(text: str) -> None:
     assert caught.value.code == "BadRequestException"
 
 
-def test_authorizers_are_not_silently_left_out() -> None:
-    with pytest.raises(NotImplementedByCloudlet):
-        read(document(paths={"/a": {"get": {"security": [{"jwt": []}]}}}))
+SCHEMES = {
+    "Jwt": {
+        "type": "oauth2",
+        "x-amazon-apigateway-authorizer": {
+            "type": "jwt",
+            "identitySource": "$request.header.Authorization",
+            "jwtConfiguration": {"issuer": "https://issuer.example", "audience": ["shop"]},
+        },
+    },
+    "Ask": {
+        "type": "apiKey",
+        "name": "Unused",
+        "in": "header",
+        "x-amazon-apigateway-authorizer": {
+            "type": "request",
+            "identitySource": "$request.header.A, $request.querystring.b",
+            "authorizerUri": URI,
+            "authorizerPayloadFormatVersion": 2.0,
+            "enableSimpleResponses": True,
+        },
+    },
+    "AWS_IAM": {"type": "apiKey", "name": "Authorization", "in": "header", "x-amazon-apigateway-authtype": "awsSigv4"},
+    "Plain": {"type": "http", "scheme": "bearer"},
+}
+
+
+def secured(*security: Any, **members: Any) -> Any:
+    """A document with a route of each security."""
+    operations = {f"/{number}": {"get": {"security": each}} for number, each in enumerate(security)}
+    return read(document(paths=operations, components={"securitySchemes": SCHEMES}, **members))
+
+
+def test_authorizers_and_who_asks_them() -> None:
+    imported = secured([{"Jwt": ["read"]}], [{"Ask": []}], [{"AWS_IAM": []}], [{"NONE": []}], [])
+
+    assert [(each.authorization, each.authorizer, each.scopes) for each in imported.routes] == [
+        ("JWT", "Jwt", ("read",)),
+        ("CUSTOM", "Ask", ()),
+        ("AWS_IAM", None, ()),
+        ("NONE", None, ()),
+        ("NONE", None, ()),
+    ]
+    jwt, ask = imported.authorizers
+    assert jwt["JwtConfiguration"] == {"Issuer": "https://issuer.example", "Audience": ["shop"]}
+    assert ask["IdentitySource"] == ["$request.header.A", "$request.querystring.b"]
+    assert ask["AuthorizerPayloadFormatVersion"] == "2.0"
+
+
+def test_security_of_the_whole_document_counts_where_an_operation_says_nothing() -> None:
+    operations = {"/a": {"get": {}}, "/b": {"get": {"security": []}}}
+    text = document(paths=operations, components={"securitySchemes": SCHEMES}, security=[{"AWS_IAM": []}])
+    assert [each.authorization for each in read(text).routes] == ["AWS_IAM", "NONE"]
+
+
+def test_a_scheme_without_an_authorizer_is_a_warning() -> None:
+    imported = secured([{"Plain": []}])
+    assert imported.routes[0].authorization == "NONE"
+    assert any("Plain" in warning for warning in imported.warnings)
+
+
+def test_no_route_is_open_because_its_scheme_is_missing() -> None:
+    with pytest.raises(AwsError, match="not defined"):
+        secured([{"Nobody": []}])
+
+
+@pytest.mark.parametrize(
+    ("base_path", "key"), [("ignore", "GET /a"), ("prepend", "GET /v1/shop/a"), ("split", "GET /shop/a")]
+)
+def test_base_paths(base_path: str, key: str) -> None:
+    servers = [{"url": "https://shop.example/{basePath}", "variables": {"basePath": {"default": "v1/shop"}}}]
+    assert read(document(paths={"/a": {"get": {}}}, servers=servers), base_path).routes[0].key == key

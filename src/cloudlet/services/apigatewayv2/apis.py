@@ -8,11 +8,13 @@ from cloudlet.core.context import Call
 from cloudlet.core.errors import NotImplementedByCloudlet
 from cloudlet.core.ids import lower_id
 from cloudlet.core.service import operation
+from cloudlet.services.apigatewayv2.authorizers import add_authorizer
 from cloudlet.services.apigatewayv2.base import bad_request, paged, without
+from cloudlet.services.apigatewayv2.integrations import add_integration, check_integration
 from cloudlet.services.apigatewayv2.matching import DEFAULT
-from cloudlet.services.apigatewayv2.routes import Routes, add_integration, add_route
-from cloudlet.services.apigatewayv2.stages import Stages
-from cloudlet.store import Transaction
+from cloudlet.services.apigatewayv2.routes import add_route, check_route
+from cloudlet.services.apigatewayv2.stages import Stages, stage_body
+from cloudlet.store import Reader, Transaction
 
 if TYPE_CHECKING:
     from types_boto3_apigatewayv2 import type_defs as t
@@ -29,8 +31,8 @@ _DEFAULTS = {
 }
 
 
-class Apis(Routes, Stages):
-    """APIs: created, imported, changed, deleted."""
+class Apis(Stages):
+    """APIs: created, imported, exported, changed, deleted."""
 
     @operation("CreateApi")
     async def create_api(self, call: Call, params: "t.CreateApiRequestTypeDef") -> dict[str, Any]:
@@ -38,6 +40,9 @@ class Apis(Routes, Stages):
         if given["ProtocolType"] != "HTTP":
             raise NotImplementedByCloudlet("WebSocket APIs")
         _check(given)
+        if (given.get("RouteKey") or given.get("CredentialsArn")) and not given.get("Target"):
+            raise bad_request("A target must be specified with a route key or credentials")
+        self.check_passing(call, given.get("CredentialsArn"))
         settings = _DEFAULTS | without(given, "Tags", *_QUICK)
 
         def write(tx: Transaction) -> dict[str, Any]:
@@ -51,6 +56,7 @@ class Apis(Routes, Stages):
     @operation("ImportApi")
     async def import_api(self, call: Call, params: "t.ImportApiRequestTypeDef") -> dict[str, Any]:
         imported = _read(dict(params))
+        self._check_roles(call, imported)
 
         def write(tx: Transaction) -> dict[str, Any]:
             api_id = self._insert(tx, call, _DEFAULTS | imported.settings, imported.tags)
@@ -62,12 +68,13 @@ class Apis(Routes, Stages):
     @operation("ReimportApi")
     async def reimport_api(self, call: Call, params: "t.ReimportApiRequestTypeDef") -> dict[str, Any]:
         imported = _read(dict(params))
+        self._check_roles(call, imported)
         api_id = params["ApiId"]
 
         def write(tx: Transaction) -> dict[str, Any]:
             self.api(call, api_id, tx)
-            tx.execute("DELETE FROM routes WHERE api = ?", (api_id,))
-            tx.execute("DELETE FROM integrations WHERE api = ?", (api_id,))
+            for table in ("routes", "integrations", "authorizers"):
+                tx.execute(f"DELETE FROM {table} WHERE api = ?", (api_id,))
             tx.execute(
                 "UPDATE apis SET body = ?, tags = ? WHERE id = ?",
                 (orjson.dumps(_DEFAULTS | imported.settings), orjson.dumps(imported.tags), api_id),
@@ -93,12 +100,14 @@ class Apis(Routes, Stages):
         given: dict[str, Any] = dict(params)
         api_id = params["ApiId"]
         _check(given)
-        if any(given.get(name) for name in _QUICK):
-            raise NotImplementedByCloudlet("changing the quick-created parts of an API by UpdateApi")
+        self.check_passing(call, given.get("CredentialsArn"))
 
         def write(tx: Transaction) -> dict[str, Any]:
             self.api(call, api_id, tx)
-            self._settings(tx, api_id, without(given, "ApiId"))
+            self._settings(tx, api_id, without(given, "ApiId", *_QUICK))
+            if any(given.get(name) for name in _QUICK):
+                self._change_quick_parts(tx, api_id, given)
+                self.changed(tx, api_id, call.time)
             self.forget_serving(tx, api_id)
             return self.api(call, api_id, tx)
 
@@ -117,10 +126,38 @@ class Apis(Routes, Stages):
     async def delete_api(self, call: Call, params: "t.DeleteApiRequestTypeDef") -> None:
         def write(tx: Transaction) -> None:
             self.api(call, params["ApiId"], tx)
+            mapped = tx.one("SELECT domain FROM mappings WHERE api = ?", (params["ApiId"],))
+            if mapped is not None:
+                raise bad_request(
+                    f"Deleting api '{params['ApiId']}' failed. Please remove all base path mappings related to the api "
+                    f"in your domains: {mapped[0]}"
+                )
             tx.execute("DELETE FROM apis WHERE id = ?", (params["ApiId"],))
             self.forget_serving(tx, params["ApiId"])
 
         await self.store.write(write)
+
+    @operation("ExportApi")
+    async def export_api(self, call: Call, params: "t.ExportApiRequestTypeDef") -> dict[str, Any]:
+        from cloudlet.services.apigatewayv2 import exports  # a slow import, because of yaml
+
+        reader, api_id, stage = self.store.reader, params["ApiId"], params.get("StageName")
+        if params["Specification"] != "OAS30" or params["OutputType"] not in ("JSON", "YAML"):
+            raise bad_request("Exports are OAS30 as JSON or YAML")
+        if params.get("ExportVersion", "1.0") != "1.0":
+            raise bad_request("The export version must be 1.0")
+        api = self.api(call, api_id)
+        routes, integrations, authorizers = _parts(reader, api_id, stage)
+        found = exports.document(api, routes, integrations, authorizers)
+        if not params.get("IncludeExtensions", True):
+            found = exports.without_extensions(found)
+        return {"body": exports.rendered(found, params["OutputType"])}
+
+    def _check_roles(self, call: Call, imported: "Imported") -> None:
+        for route in imported.routes:
+            self.check_passing(call, (route.integration or {}).get("CredentialsArn"))
+        for authorizer in imported.authorizers:
+            self.check_passing(call, authorizer.get("AuthorizerCredentialsArn"))
 
     def _insert(self, tx: Transaction, call: Call, settings: dict[str, Any], tags: dict[str, str]) -> str:
         api_id = lower_id(10)
@@ -149,17 +186,47 @@ class Apis(Routes, Stages):
         }
         if not is_function:
             members["IntegrationMethod"] = "ANY"
+        if given.get("CredentialsArn"):
+            members["CredentialsArn"] = given["CredentialsArn"]
         integration = add_integration(tx, api_id, members)
         route_target = f"integrations/{integration['IntegrationId']}"
         key = given.get("RouteKey", DEFAULT)
         add_route(tx, api_id, {"RouteKey": key, "Target": route_target, "ApiGatewayManaged": True})
         self.add_stage(tx, call, api_id, {"StageName": DEFAULT, "AutoDeploy": True, "ApiGatewayManaged": True})
 
+    def _change_quick_parts(self, tx: Transaction, api_id: str, given: dict[str, Any]) -> None:
+        """Changes the route and the integration that came with the API. Raises BadRequestException without them."""
+        rows = tx.all("SELECT id, body FROM routes WHERE api = ?", (api_id,))
+        route = next((body for _, text in rows if (body := orjson.loads(text)).get("ApiGatewayManaged")), None)
+        if route is None:
+            raise bad_request("The API was not made with a target, so it has no target that could be changed")
+        if given.get("RouteKey"):
+            route["RouteKey"] = given["RouteKey"]
+            check_route(tx, api_id, route)
+            tx.execute(
+                "UPDATE routes SET key = ?, body = ? WHERE api = ? AND id = ?",
+                (route["RouteKey"], orjson.dumps(route), api_id, route["RouteId"]),
+            )
+        id_ = route["Target"].removeprefix("integrations/")
+        row = tx.one("SELECT body FROM integrations WHERE api = ? AND id = ?", (api_id, id_))
+        assert row is not None, "an integration that a route names cannot be deleted"
+        changes = {"IntegrationUri": given.get("Target"), "CredentialsArn": given.get("CredentialsArn")}
+        integration = orjson.loads(row[0]) | {name: value for name, value in changes.items() if value}
+        check_integration(integration)
+        tx.execute(
+            "UPDATE integrations SET body = ? WHERE api = ? AND id = ?", (orjson.dumps(integration), api_id, id_)
+        )
+
     def _add_routes(self, tx: Transaction, call: Call, api_id: str, imported: "Imported") -> None:
+        authorizers = {each["Name"]: add_authorizer(tx, api_id, each)["AuthorizerId"] for each in imported.authorizers}
         for each in imported.routes:
-            members: dict[str, Any] = {"RouteKey": each.key}
+            members: dict[str, Any] = {"RouteKey": each.key, "AuthorizationType": each.authorization}
             if each.operation_name is not None:
                 members["OperationName"] = each.operation_name
+            if each.authorizer is not None:
+                members["AuthorizerId"] = authorizers[each.authorizer]
+            if each.scopes:
+                members["AuthorizationScopes"] = list(each.scopes)
             if each.integration is not None:
                 integration = add_integration(tx, api_id, each.integration)
                 members["Target"] = f"integrations/{integration['IntegrationId']}"
@@ -167,11 +234,30 @@ class Apis(Routes, Stages):
         self.changed(tx, api_id, call.time)
 
 
+def _parts(
+    reader: Reader, api_id: str, stage: str | None
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Routes, integrations and authorizers: as they are, or as a stage has them."""
+    if stage is not None:
+        deployment = stage_body(reader, api_id, stage).get("DeploymentId")
+        row = reader.one(
+            "SELECT routes, integrations, authorizers FROM deployments WHERE api = ? AND id = ?", (api_id, deployment)
+        )
+        if row is None:
+            raise bad_request("Nothing is deployed to the stage")
+        routes, integrations, authorizers = (orjson.loads(text) for text in row)
+        return list(routes.values()), integrations, authorizers
+    routes = [
+        orjson.loads(row[0]) for row in reader.all("SELECT body FROM routes WHERE api = ? ORDER BY key", (api_id,))
+    ]
+    integrations, authorizers = (
+        {row[0]: orjson.loads(row[1]) for row in reader.all(f"SELECT id, body FROM {table} WHERE api = ?", (api_id,))}
+        for table in ("integrations", "authorizers")
+    )
+    return routes, integrations, authorizers
+
+
 def _check(given: dict[str, Any]) -> None:
-    if given.get("CredentialsArn"):
-        raise NotImplementedByCloudlet("CredentialsArn of an API")
-    if given.get("RouteKey") and not given.get("Target"):
-        raise bad_request("A target must be specified with a route key")
     cors = given.get("CorsConfiguration") or {}
     if cors.get("AllowCredentials") and "*" in cors.get("AllowOrigins", []):
         raise bad_request("Using wildcard in allowed origins is not supported with allow credentials")
@@ -181,9 +267,7 @@ def _read(params: dict[str, Any]) -> "Imported":
     # A slow import, because of yaml: a server that is given no document does not wait for it at its start.
     from cloudlet.services.apigatewayv2 import openapi
 
-    if params.get("Basepath", "ignore") != "ignore":
-        raise NotImplementedByCloudlet(f"Basepath {params['Basepath']} of an import")
-    imported = openapi.read(params["Body"])
+    imported = openapi.read(params["Body"], params.get("Basepath", "ignore"))
     _check(imported.settings)
     if params.get("FailOnWarnings") and imported.warnings:
         raise bad_request(f"Warnings found during import: {'; '.join(imported.warnings)}")

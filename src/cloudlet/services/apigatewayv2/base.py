@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import re
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +13,9 @@ from cloudlet.core.context import Call
 from cloudlet.core.errors import AwsError
 from cloudlet.core.ids import lower_id
 from cloudlet.core.localhost_names import LocalhostNames
+from cloudlet.core.model import operation_model
 from cloudlet.core.service import Cloud, Params, Service
+from cloudlet.services.apigatewayv2.role_sessions import CALLER, SERVICE
 from cloudlet.services.apigatewayv2.serving import Served
 from cloudlet.store import Reader, Store, Transaction
 
@@ -19,6 +23,7 @@ T = TypeVar("T")
 
 PATH_PREFIX = "/_aws/execute-api/"
 _PAGE = 25
+_LABEL = re.compile(r"\{([\w-]+)\+?\}")
 
 
 class GatewayService(Service):
@@ -31,20 +36,23 @@ class GatewayService(Service):
         self.localhost_names = LocalhostNames()
         # What stages serve, by API and stage; forgotten with every change of the API.
         self.serving: dict[str, dict[str, Served]] = {}
+        # Of each custom domain name the keys of its mappings, the longest first, with the API and the stage behind.
+        self.domains: dict[str, list[tuple[str, tuple[str, str]]]] = {}
 
     async def start(self) -> None:
         self.store = Store(self.cloud.settings.data / "apigatewayv2.db", Path(__file__).with_name("schema.sql"))
+        self.load_domains(self.store.reader)
         await self.localhost_names.ask()
 
     async def stop(self) -> None:
         self.store.close()
 
     def resource(self, call: Call, params: Params) -> str | None:
-        path = f"/apis/{params['ApiId']}" if "ApiId" in params else "/apis"
-        for name, folder in (("StageName", "stages"), ("RouteId", "routes"), ("IntegrationId", "integrations")):
-            if name in params:
-                path = f"{path}/{folder}/{params[name]}"
-        return params.get("ResourceArn") or f"arn:aws:apigateway:{call.region}::{path}"
+        """The path of the operation's request, as IAM names it: `/apis/ID/routes/ID`."""
+        if "ResourceArn" in params:
+            return params["ResourceArn"]
+        path = _LABEL.sub(lambda label: str(params[label[1][0].upper() + label[1][1:]]), _path_of(call.operation))
+        return f"arn:aws:apigateway:{call.region}::{path}"
 
     def endpoint(self, api_id: str, region: str) -> str:
         """Where the API answers: by host name where this machine resolves those under localhost, else by path."""
@@ -64,11 +72,31 @@ class GatewayService(Service):
         found = {"ApiId": api_id, "ApiEndpoint": self.endpoint(api_id, call.region), "CreatedDate": row[0]}
         return found | orjson.loads(row[1]) | {"Tags": orjson.loads(row[2])}
 
+    def check_passing(self, call: Call, role: str | None) -> None:
+        """Raises AccessDenied unless the caller may have API Gateway take this role."""
+        if role and role != CALLER:
+            self.cloud.authorise_passing(call, role, SERVICE)
+
+    def load_domains(self, reader: Reader) -> None:
+        """To be called after each change of custom domain names or their mappings."""
+        found: dict[str, list[tuple[str, tuple[str, str]]]] = {
+            name: [] for (name,) in reader.all("SELECT name FROM domains")
+        }
+        rows = reader.all("SELECT domain, key, api, stage FROM mappings ORDER BY length(key) DESC, key")
+        for domain, key, api_id, stage in rows:
+            found[domain].append((key, (api_id, stage)))
+        self.domains = found
+
+    def forget_authorizations(self, api_id: str, stage: str | None = None) -> None:
+        """Forgets what authorizers said about requests of an API, or of one of its stages."""
+        raise NotImplementedError
+
     def forget_serving(self, tx: Transaction, api_id: str) -> None:
         """To be called in each write that changes what an API serves."""
 
         def forget() -> None:
             self.serving.pop(api_id, None)
+            self.forget_authorizations(api_id)
 
         tx.after_commit(forget)
 
@@ -95,15 +123,19 @@ class GatewayService(Service):
 
 
 def deploy(tx: Transaction, api_id: str, time: float, description: str | None, automatic: bool) -> str:
-    """Writes down the API's routes and integrations as they are now; returns the deployment's id."""
+    """Writes down the API's routes, integrations and authorizers as they are now; returns the deployment's id."""
     routes = {row[0]: orjson.loads(row[1]) for row in tx.all("SELECT key, body FROM routes WHERE api = ?", (api_id,))}
     integrations = {
         row[0]: orjson.loads(row[1]) for row in tx.all("SELECT id, body FROM integrations WHERE api = ?", (api_id,))
     }
+    authorizers = {
+        row[0]: orjson.loads(row[1]) for row in tx.all("SELECT id, body FROM authorizers WHERE api = ?", (api_id,))
+    }
     id_ = lower_id(6)
+    parts = [orjson.dumps(part) for part in (routes, integrations, authorizers)]
     tx.execute(
-        "INSERT INTO deployments VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (api_id, id_, time, description, automatic, orjson.dumps(routes), orjson.dumps(integrations)),
+        "INSERT INTO deployments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (api_id, id_, time, description, automatic, *parts),
     )
     return id_
 
@@ -121,6 +153,12 @@ def set_deployment(
     )
 
 
+@cache
+def _path_of(operation: str) -> str:
+    path: str = operation_model("apigatewayv2", operation).http["requestUri"]
+    return path.removeprefix("/v2")
+
+
 def not_found(message: str) -> AwsError:
     return AwsError("NotFoundException", message, status=404)
 
@@ -136,6 +174,11 @@ def conflict(message: str) -> AwsError:
 def without(params: Params, *names: str) -> dict[str, Any]:
     """The parameters that are kept: all but those that name the thing itself."""
     return {name: value for name, value in params.items() if name not in names}
+
+
+def merged(before: dict[str, Any] | None, changes: dict[str, Any] | None) -> dict[str, Any]:
+    """A map whose members updates change one by one; an empty value removes a member."""
+    return {name: value for name, value in {**(before or {}), **(changes or {})}.items() if value not in ("", {})}
 
 
 def paged(items: list[T], params: Params) -> dict[str, Any]:

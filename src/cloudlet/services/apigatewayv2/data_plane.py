@@ -1,201 +1,369 @@
-"""HTTP requests to APIs: found by host or path, matched, handed to the integration, answered."""
+"""HTTP requests to APIs: found by host or path, matched, authorized, handed to the integration, answered."""
 
 import asyncio
 import logging
 import re
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-import orjson
-
 from cloudlet.core import cross_origin
-from cloudlet.core.arn import Arn
 from cloudlet.core.context import Principal
 from cloudlet.core.errors import AwsError
 from cloudlet.core.http import HttpRequest, HttpResponse
-from cloudlet.services.apigatewayv2 import events
+from cloudlet.core.payload_2 import MalformedResponse
+from cloudlet.core.service import Cloud
+from cloudlet.services.apigatewayv2 import aws_services, events, iam_authorization, measures
+from cloudlet.services.apigatewayv2.access_logs import AccessLogs
 from cloudlet.services.apigatewayv2.base import PATH_PREFIX, GatewayService
-from cloudlet.services.apigatewayv2.events import Incoming, MalformedResponse
-from cloudlet.services.apigatewayv2.matching import DEFAULT, Match
-from cloudlet.services.apigatewayv2.serving import Served, load, stage_of
+from cloudlet.services.apigatewayv2.exchange import Exchange
+from cloudlet.services.apigatewayv2.functions import Function, invoke
+from cloudlet.services.apigatewayv2.lambda_authorizer import LambdaAuthorizers
+from cloudlet.services.apigatewayv2.matching import DEFAULT
+from cloudlet.services.apigatewayv2.parameter_mapping import Change, Evaluated, change_response, changed_request
+from cloudlet.services.apigatewayv2.refusal import (
+    Refusal,
+    failed,
+    forbidden,
+    headers_too_large,
+    not_found,
+    throttled,
+    timed_out,
+    too_large,
+)
+from cloudlet.services.apigatewayv2.role_sessions import CALLER, SERVICE, RoleSessions
+from cloudlet.services.apigatewayv2.serving import (
+    Integration,
+    JwtAuthorizer,
+    LambdaAuthorizer,
+    Served,
+    ServedRoute,
+    load,
+    stage_of,
+)
+from cloudlet.services.apigatewayv2.throttling import ACCOUNT_BURST, ACCOUNT_RATE, Bucket
+from cloudlet.services.apigatewayv2.variables import context_variable, evaluate
+
+if TYPE_CHECKING:
+    from cloudlet.services.apigatewayv2.http_proxy import HttpProxy
+    from cloudlet.services.apigatewayv2.jwt_authorizer import JwtAuthorizers
 
 _log = logging.getLogger(__name__)
 _HOST = re.compile(r"([a-z0-9]+)\.execute-api\.")
-_FUNCTION_PATH = re.compile(r"arn:aws[\w-]*:apigateway:[^:]+:lambda:path/2015-03-31/functions/(.+)/invocations")
-_LARGEST = 10 * 1024 * 1024
+_LARGEST_BODY = 10 * 1024 * 1024
+# The request line and all headers.
+_LARGEST_HEAD = 10_240
+
+
+class _Addressed(NamedTuple):
+    """The stage that a request means, the path within it and with it, and the key of a custom domain's mapping."""
+
+    served: Served
+    path: str
+    event_path: str
+    domain: str
+    mapping_key: str | None
 
 
 class DataPlane(GatewayService):
     """Answers the requests that APIs are made for."""
 
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self._roles = RoleSessions(cloud)
+        self._lambda_authorizers = LambdaAuthorizers(cloud, self._roles)
+        self._access_logs = AccessLogs(cloud)
+        self._accounts: dict[tuple[str, str], Bucket] = {}
+        self._jwt_authorizers: JwtAuthorizers | None = None
+        self._http_proxy: HttpProxy | None = None
+
+    async def drain(self) -> None:
+        await self._access_logs.stop()
+
+    async def stop(self) -> None:
+        await self._access_logs.stop()
+        if self._http_proxy is not None:
+            await self._http_proxy.stop()
+        await super().stop()
+
+    def forget_authorizations(self, api_id: str, stage: str | None = None) -> None:
+        self._lambda_authorizers.forget(api_id, stage)
+
     def serves_http(self, request: HttpRequest) -> bool:
-        return request.path.startswith(PATH_PREFIX) or _HOST.match(request.host) is not None
+        if request.path.startswith(PATH_PREFIX) or _HOST.match(request.host) is not None:
+            return True
+        return bool(self.domains) and _name_of(request) in self.domains and not _is_for_another(request)
 
     async def handle_http(self, request: HttpRequest, request_id: str) -> HttpResponse:
-        api_id, path = _addressed(request)
-        stages = self.serving.get(api_id)
-        if stages is None:
-            stages = load(self.store.reader, api_id)
-            if stages:
-                self.serving[api_id] = stages
-        found = stage_of(stages, path)
-        if found is None:
-            return _message(404, "Not Found")
-        served, rest = found
-        if served.disabled:
-            return _message(404, "Not Found")
-        response = await self._answer(request, request_id, api_id, served, rest)
+        addressed = self._addressed(request)
+        if addressed is None:
+            response = not_found().response()
+        else:
+            served, path, event_path, domain, mapping_key = addressed
+            now = self.cloud.clock.now()
+            exchange = Exchange(request, request_id, served, domain, path, event_path, now, mapping_key)
+            response = await self._answer(exchange)
+            self._finished(exchange, response)
         response.headers.append(("apigw-requestid", request_id))
         if request.path.startswith(PATH_PREFIX):
             # Under the port's own name an API may not take over the paths of others, which browsers would let it do.
             response.headers = [pair for pair in response.headers if pair[0].lower() != "service-worker-allowed"]
         return response
 
-    async def _answer(
-        self, request: HttpRequest, request_id: str, api_id: str, served: Served, path: str
-    ) -> HttpResponse:
-        if served.cors is not None and cross_origin.is_preflight(request.method, request.headers):
-            return HttpResponse(204, cross_origin.preflight(served.cors, request.headers))
-        match = served.matcher.find(request.method, path)
-        integration = served.integrations.get(match.route_key) if match is not None else None
-        if match is None or integration is None:
-            response = _message(404, "Not Found") if match is None else _message(500, "Internal Server Error")
+    def _addressed(self, request: HttpRequest) -> _Addressed | None:
+        """None if there is no such API, stage or mapping, or if the API does not want to be called that way."""
+        host = _name_of(request)
+        if host in self.domains and not request.path.startswith(PATH_PREFIX):
+            return self._mapped(host, request.path)
+        match = _HOST.match(request.host)
+        if match is not None and not request.path.startswith(PATH_PREFIX):
+            api_id, path, domain = match[1], request.path, host
         else:
-            response = await self._integrate(request, request_id, api_id, served, path, match, dict(integration))
-        if served.cors is not None:
+            api_id, path = _split(request.path)
+            domain = host if match is not None else ""
+        found = stage_of(self._stages(api_id), path)
+        if found is None or found[0].disabled:
+            return None
+        served, rest = found
+        return _Addressed(served, rest, path or "/", domain or f"{api_id}.execute-api.{served.region}.localhost", None)
+
+    def _mapped(self, domain: str, path: str) -> _Addressed | None:
+        """The stage behind the longest key that the path begins with."""
+        for key, (api_id, stage) in self.domains[domain]:
+            inside = path.removeprefix(f"/{key}") if key else path
+            if (key and inside == path) or inside[:1] not in ("", "/"):
+                continue
+            served = self._stages(api_id).get(stage)
+            return None if served is None else _Addressed(served, inside or "/", path, domain, key)
+        return None
+
+    def _stages(self, api_id: str) -> dict[str, Served]:
+        stages = self.serving.get(api_id)
+        if stages is None:
+            stages = load(self.store.reader, api_id)
+            if stages:
+                self.serving[api_id] = stages
+        return stages
+
+    async def _answer(self, exchange: Exchange) -> HttpResponse:
+        request, cors = exchange.request, exchange.served.cors
+        if cors is not None and cross_origin.is_preflight(request.method, request.headers):
+            return HttpResponse(204, cross_origin.preflight(cors, request.headers))
+        try:
+            response = await self._pass_on(exchange)
+        except Refusal as refusal:
+            exchange.refusal = refusal
+            response = refusal.response()
+            self._tell(exchange, refusal)
+        if cors is not None:
             # With a configuration of its own the API does not pass on what the integration says about origins.
             own = [pair for pair in response.headers if not pair[0].lower().startswith("access-control-")]
-            response.headers = own + cross_origin.answered(served.cors, request.headers)
+            response.headers = own + cross_origin.answered(cors, request.headers)
         return response
 
-    async def _integrate(
-        self,
-        request: HttpRequest,
-        request_id: str,
-        api_id: str,
-        served: Served,
-        path: str,
-        match: Match,
-        integration: dict[str, Any],
-    ) -> HttpResponse:
+    def _tell(self, exchange: Exchange, refusal: Refusal) -> None:
+        """What the client is not told: why an integration or an authorizer failed."""
+        if refusal.status >= 500:
+            why = exchange.integration_error or exchange.authorizer_error or refusal.kind
+            words = {"api": exchange.served.api_id, "route": exchange.route_key, "error": why}
+            _log.warning("an integration failed", extra=words)
+
+    def _finished(self, exchange: Exchange, response: HttpResponse) -> None:
+        """The one place where all is known about a request: it is measured and logged here."""
+        exchange.status = response.status
+        exchange.response_length = len(response.body) if isinstance(response.body, bytes) else 0
+        exchange.latency = max(0.0, self.cloud.clock.now() - exchange.time)
+        measures.record(self.cloud.metrics, exchange)
+        log = exchange.served.access_log
+        if log is not None:
+            line = log.format.line(lambda name: context_variable(exchange, name))
+            self._access_logs.write(log.destination, exchange.served.arn, exchange.time, line)
+
+    async def _pass_on(self, exchange: Exchange) -> HttpResponse:
+        """From the route to the integration's answer. Raises Refusal."""
+        request, served = exchange.request, exchange.served
+        exchange.match = served.matcher.find(request.method, exchange.path)
+        if exchange.match is None:
+            raise not_found()
+        route = exchange.route = served.routes[exchange.match.route_key]
+        if _head_size(request) > _LARGEST_HEAD:
+            raise headers_too_large()
+        if not self._account_bucket(served).take(exchange.time):
+            raise throttled()
+        if route.bucket is not None and not route.bucket.take(exchange.time):
+            raise throttled()
         body = await _read(request)
         if body is None:
-            return _message(413, "Request Entity Too Large")
-        incoming = Incoming(
-            request=request,
-            request_id=request_id,
-            account=served.account,
-            api_id=api_id,
-            domain=_domain(request, api_id, served.region),
-            stage=served.stage,
-            path=path if served.stage == DEFAULT else f"/{served.stage}{path}",
-            match=match,
-            stage_variables=served.variables,
-            body=body,
-            time=self.cloud.clock.now(),
-        )
-        timeout = integration["TimeoutInMillis"] / 1000
-        if integration["IntegrationType"] == "HTTP_PROXY":
-            # The HTTP client is a slow import: a server without HTTP integrations does not wait for it at its start.
-            from cloudlet.services.apigatewayv2 import http_proxy
+            raise too_large()
+        exchange.body = body
+        if route.authorization != "NONE":
+            await self._authorize(exchange, route)
+        if route.integration is None:
+            raise failed()
+        return await self._integrate(exchange, route.integration)
 
-            return await http_proxy.forward(incoming, integration, path, timeout)
-        return await self._invoke(incoming, integration, served, timeout)
+    def _account_bucket(self, served: Served) -> Bucket:
+        key = (served.account, served.region)
+        bucket = self._accounts.get(key)
+        if bucket is None:
+            bucket = self._accounts[key] = Bucket(ACCOUNT_RATE, ACCOUNT_BURST)
+        return bucket
+
+    async def _authorize(self, exchange: Exchange, route: ServedRoute) -> None:
+        authorizer = route.authorizer
+        if route.authorization == "AWS_IAM":
+            exchange.authorized = iam_authorization.authorize(self.cloud, exchange)
+        elif isinstance(authorizer, JwtAuthorizer):
+            exchange.authorized = await self._jwt().authorize(exchange, authorizer, route.scopes)
+        elif isinstance(authorizer, LambdaAuthorizer):
+            started = self.cloud.clock.now()
+            try:
+                exchange.authorized = await self._lambda_authorizers.authorize(exchange, authorizer)
+            finally:
+                exchange.authorizer_latency = max(0.0, self.cloud.clock.now() - started)
+        else:
+            raise failed("AUTHORIZER_CONFIGURATION_ERROR")
+
+    def _jwt(self) -> "JwtAuthorizers":
+        if self._jwt_authorizers is None:
+            # A slow import: a server without such authorizers does not wait for it.
+            from cloudlet.services.apigatewayv2.jwt_authorizer import JwtAuthorizers
+
+            self._jwt_authorizers = JwtAuthorizers(self.cloud.clock)
+        return self._jwt_authorizers
+
+    def _proxy(self) -> "HttpProxy":
+        if self._http_proxy is None:
+            # The HTTP client is a slow import: a server without HTTP integrations does not wait for it at its start.
+            from cloudlet.services.apigatewayv2.http_proxy import HttpProxy
+
+            self._http_proxy = HttpProxy()
+        return self._http_proxy
+
+    async def _integrate(self, exchange: Exchange, integration: Integration) -> HttpResponse:
+        if integration.request_changes:
+            _change_request(exchange, integration.request_changes)
+        started = self.cloud.clock.now()
+        try:
+            response = await self._call(exchange, integration)
+        finally:
+            exchange.integration_latency = max(0.0, self.cloud.clock.now() - started)
+        changes = integration.response_changes.get(response.status)
+        if changes:
+            change_response(response, _evaluated(changes, exchange, response))
+        return response
+
+    async def _call(self, exchange: Exchange, integration: Integration) -> HttpResponse:
+        if integration.kind == "HTTP_PROXY":
+            return await self._proxy().forward(exchange, integration)
+        try:
+            async with asyncio.timeout(integration.timeout):
+                principal = await self._principal(exchange, integration)
+                if integration.function is None:
+                    return await aws_services.call(self.cloud, exchange, integration, principal)
+                return await self._invoke(exchange, integration, integration.function, principal)
+        except TimeoutError:
+            exchange.integration_error = "The integration did not answer in time."
+            raise timed_out() from None
+        except AwsError as error:
+            exchange.integration_status = error.status
+            exchange.integration_error = error.message
+            if error.code == "RequestTooLargeException":
+                raise too_large() from error
+            raise failed() from error
+
+    async def _principal(self, exchange: Exchange, integration: Integration) -> Principal:
+        """As whom the integration is called: API Gateway, a role, or the caller."""
+        served = exchange.served
+        if integration.credentials is None:
+            return Principal.service(SERVICE, served.account)
+        if integration.credentials == CALLER:
+            if exchange.authorized is None or exchange.authorized.principal is None:
+                raise forbidden()
+            return exchange.authorized.principal
+        return await self._roles.principal(integration.credentials, served.account, served.region)
 
     async def _invoke(
-        self, incoming: Incoming, integration: dict[str, Any], served: Served, timeout: float
+        self, exchange: Exchange, integration: Integration, function: Function, principal: Principal
     ) -> HttpResponse:
-        version = integration["PayloadFormatVersion"]
-        function = _function_of(integration["IntegrationUri"])
-        call = self.cloud.call(
-            "lambda",
-            "Invoke",
-            {"FunctionName": function, "Payload": orjson.dumps(events.event(incoming, version))},
-            as_=Principal.service("apigateway.amazonaws.com", served.account),
-            region=_region_of(function, served.region),
-            account=_account_of(function, served.account),
-            source_arn=_source_arn(incoming, served),
-        )
+        event = events.event(exchange, integration.version)
+        payload, is_error = await invoke(self.cloud, function, event, as_=principal, source_arn=_source_arn(exchange))
+        exchange.integration_status = 200
+        if is_error:
+            exchange.integration_error = "The Lambda function returned an error."
+            raise failed()
         try:
-            async with asyncio.timeout(timeout):
-                result = await call
-                payload = await _payload(result)
-        except TimeoutError:
-            return _message(503, "Service Unavailable")
-        except AwsError as error:
-            return self._failed(incoming, function, error)
-        if result.get("FunctionError"):
-            return _message(500, "Internal Server Error")
-        try:
-            return events.answer(payload, version)
+            return events.answer(payload, integration.version)
         except MalformedResponse as error:
-            return self._failed(incoming, function, error)
-
-    def _failed(self, incoming: Incoming, function: str, error: Exception) -> HttpResponse:
-        words = {"api": incoming.api_id, "route": incoming.match.route_key, "function": function, "error": str(error)}
-        _log.warning("an integration failed", extra=words)
-        return _message(500, "Internal Server Error")
+            exchange.integration_error = f"The response from the Lambda function is not valid: {error}."
+            raise failed() from None
 
 
-def _addressed(request: HttpRequest) -> tuple[str, str]:
-    """The API and the path within it."""
-    match = _HOST.match(request.host)
-    if match is not None and not request.path.startswith(PATH_PREFIX):
-        return match[1], request.path
-    api_id, slash, path = request.path[len(PATH_PREFIX) :].partition("/")
-    first, _, rest = path.partition("/")
+def _name_of(request: HttpRequest) -> str:
+    """The host's name without its port."""
+    host = request.host
+    return host.rpartition(":")[0] if ":" in host else host
+
+
+def _is_for_another(request: HttpRequest) -> bool:
+    """Whether the request is signed for another service: no domain name takes those over."""
+    signed = request.headers.get("authorization", "") + request.query
+    return "AWS4-HMAC-SHA256" in signed and "/execute-api/aws4_request" not in unquote(signed)
+
+
+def _split(path: str) -> tuple[str, str]:
+    """The API's id and the path within it, of a path behind the prefix."""
+    api_id, slash, rest = path[len(PATH_PREFIX) :].partition("/")
+    first, _, inside = rest.partition("/")
     # Only in this form the default stage may be named: as a host it has no path of its own.
-    return api_id, f"/{rest}" if unquote(first) == DEFAULT else f"{slash}{path}"
+    return api_id, f"/{inside}" if unquote(first) == DEFAULT else f"{slash}{rest}"
 
 
-def _domain(request: HttpRequest, api_id: str, region: str) -> str:
-    host = request.host.rsplit(":", 1)[0]
-    return host if _HOST.match(host) else f"{api_id}.execute-api.{region}.localhost"
+def _source_arn(exchange: Exchange) -> str:
+    assert exchange.match is not None
+    path = exchange.match.path
+    called = DEFAULT if path == DEFAULT else f"{exchange.request.method}{path}"
+    return f"{exchange.served.arn}/{called}"
 
 
-def _source_arn(incoming: Incoming, served: Served) -> str:
-    route = incoming.match
-    called = DEFAULT if route.route_key == DEFAULT else f"{incoming.request.method}{route.path}"
-    return f"arn:aws:execute-api:{served.region}:{served.account}:{incoming.api_id}/{served.stage}/{called}"
-
-
-def _function_of(uri: str) -> str:
-    match = _FUNCTION_PATH.fullmatch(uri)
-    return uri if match is None else match[1]
-
-
-def _region_of(function: str, default: str) -> str:
-    try:
-        return Arn.parse(function).region or default
-    except ValueError:
-        return default
-
-
-def _account_of(function: str, default: str) -> str:
-    try:
-        return Arn.parse(function).account or default
-    except ValueError:
-        return default
+def _head_size(request: HttpRequest) -> int:
+    size = len(request.method) + len(request.path) + len(request.query)
+    for name, value in request.headers.items():
+        size += len(name) + len(value)
+    return size
 
 
 async def _read(request: HttpRequest) -> bytes | None:
     """The body; None if it is larger than an API takes."""
-    if request.body.length is not None and request.body.length > _LARGEST:
+    body = request.body
+    if body.length is not None and body.length > _LARGEST_BODY:
         return None
+    if body.content is not None:
+        return body.content
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.body:
+    async for chunk in body:
         size += len(chunk)
-        if size > _LARGEST:
+        if size > _LARGEST_BODY:
             return None
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-async def _payload(result: dict[str, Any]) -> bytes:
-    payload = result.get("Payload") or b""
-    return payload if isinstance(payload, bytes) else b"".join([chunk async for chunk in payload])
+def _evaluated(
+    changes: tuple[Change, ...], exchange: Exchange, response: HttpResponse | None = None
+) -> list[Evaluated]:
+    """The changes whose values are there; all of them see what was before any of them."""
+    found: list[Evaluated] = []
+    for change in changes:
+        value = None if change.value is None else evaluate(change.value, exchange, response)
+        if value is not None or change.action == "remove":
+            found.append((change, value))
+    return found
 
 
-def _message(status: int, text: str) -> HttpResponse:
-    return HttpResponse(status, [("content-type", "application/json")], orjson.dumps({"message": text}))
+def _change_request(exchange: Exchange, changes: tuple[Change, ...]) -> None:
+    evaluated = _evaluated(changes, exchange)
+    exchange.outgoing = changed_request(exchange.request, evaluated)
+    paths = [value for change, value in evaluated if change.place == "path" and value]
+    if paths:
+        exchange.path_override = paths[-1] if paths[-1].startswith("/") else f"/{paths[-1]}"

@@ -1,17 +1,18 @@
 """HTTP integrations: the request passed on to another server, its answer passed back."""
 
-import logging
-from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
-import orjson
 
 from cloudlet.core.http import HttpResponse
-from cloudlet.services.apigatewayv2.events import Incoming
+from cloudlet.services.apigatewayv2.exchange import Exchange
+from cloudlet.services.apigatewayv2.refusal import failed, timed_out
+from cloudlet.services.apigatewayv2.serving import Integration
 
-_log = logging.getLogger(__name__)
 _LARGEST = 10 * 1024 * 1024
 _CHUNK = 64 * 1024
+_MOST_CONNECTIONS = 1_000
+_VIA = "HTTP/1.1 AmazonAPIGateway"
 # What belongs to one connection and is not passed on.
 _CONNECTION = frozenset(
     (
@@ -29,52 +30,76 @@ _CONNECTION = frozenset(
 )
 
 
-async def forward(incoming: Incoming, integration: dict[str, Any], path: str, timeout: float) -> HttpResponse:
-    """`{name}` in the integration's address stands for a path variable of the route."""
-    request = incoming.request
-    url = integration["IntegrationUri"]
-    for name, value in incoming.match.variables.items():
-        url = url.replace("{" + name + "+}", value).replace("{" + name + "}", value)
-    if request.query:
-        url += ("&" if "?" in url else "?") + request.query
-    method = integration.get("IntegrationMethod", "ANY")
-    headers = {name: value for name, value in request.headers.items() if name not in _CONNECTION}
-    headers["forwarded"] = f"by={incoming.domain};for={request.client};host={request.host};proto={request.scheme}"
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout), auto_decompress=False) as session,
-            session.request(
-                request.method if method == "ANY" else method,
-                url,
+class HttpProxy:
+    """Keeps connections to the servers behind APIs open for the requests to come."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    async def stop(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def forward(self, exchange: Exchange, integration: Integration) -> HttpResponse:
+        """`{name}` in the integration's address stands for a path variable of the route. Raises Refusal."""
+        request = exchange.integration_request
+        headers = [(name, value) for name, value in request.headers.items() if name not in _CONNECTION]
+        headers.append(("via", _VIA))
+        forwarded = f"by={exchange.domain};for={request.client};host={request.host};proto={request.scheme}"
+        earlier = request.headers.get("forwarded")
+        headers = [pair for pair in headers if pair[0] != "forwarded"]
+        headers.append(("forwarded", f"{earlier},{forwarded}" if earlier else forwarded))
+        try:
+            async with self._open().request(
+                request.method if integration.method == "ANY" else integration.method,
+                _url(exchange, integration),
                 headers=headers,
-                data=incoming.body or None,
+                data=exchange.body or None,
                 allow_redirects=False,
-            ) as response,
-        ):
-            passed = [
-                (name.lower(), value) for name, value in response.headers.items() if name.lower() not in _CONNECTION
-            ]
-            content = await _content(response)
-            if content is None:
-                _log.warning("the integration's answer is too large", extra={"api": incoming.api_id, "url": url})
-                return _unavailable(500, "Internal Server Error")
-            return HttpResponse(response.status, passed, content)
-    except TimeoutError:
-        return _unavailable(503, "Service Unavailable")
-    except (aiohttp.ClientError, ValueError) as error:
-        _log.warning("the integration failed", extra={"api": incoming.api_id, "url": url, "error": str(error)})
-        return _unavailable(500, "Internal Server Error")
+                timeout=aiohttp.ClientTimeout(total=integration.timeout),
+                server_hostname=integration.server_name,
+            ) as response:
+                exchange.integration_status = response.status
+                passed = [
+                    (name.lower(), value) for name, value in response.headers.items() if name.lower() not in _CONNECTION
+                ]
+                return HttpResponse(response.status, passed, await _content(response))
+        except TimeoutError:
+            exchange.integration_error = "The integration did not answer in time."
+            raise timed_out() from None
+        except (aiohttp.ClientError, ValueError) as error:
+            exchange.integration_error = str(error)
+            raise failed() from error
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=_MOST_CONNECTIONS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            )
+        return self._session
 
 
-async def _content(response: aiohttp.ClientResponse) -> bytes | None:
-    """None if it is more than an API passes on."""
+def _url(exchange: Exchange, integration: Integration) -> str:
+    url = integration.uri
+    if exchange.match is not None:
+        for name, value in exchange.match.variables.items():
+            url = url.replace("{" + name + "+}", value).replace("{" + name + "}", value)
+    if exchange.path_override is not None:
+        url = urlunsplit(urlsplit(url)._replace(path=exchange.path_override))
+    query = exchange.integration_request.query
+    if query:
+        url += ("&" if "?" in url else "?") + query
+    return url
+
+
+async def _content(response: aiohttp.ClientResponse) -> bytes:
+    """Raises ValueError if it is more than an API passes on."""
     content = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK):
         content += chunk
         if len(content) > _LARGEST:
-            return None
+            raise ValueError("the integration's answer is too large")
     return bytes(content)
-
-
-def _unavailable(status: int, text: str) -> HttpResponse:
-    return HttpResponse(status, [("content-type", "application/json")], orjson.dumps({"message": text}))
