@@ -4,6 +4,7 @@ from cloudlet.services.cloudformation.resources import (
     apigatewayv2,
     cloudformation,
     dynamodb,
+    events,
     iam,
     lambda_,
     logs,
@@ -18,7 +19,7 @@ from cloudlet.services.cloudformation.resources.resource_type import Context, Re
 
 CATALOGUE: dict[str, ResourceType] = {
     each.type: each()
-    for module in (apigatewayv2, cloudformation, dynamodb, iam, lambda_, logs, nested, s3, scheduler, sns, sqs)
+    for module in (apigatewayv2, cloudformation, dynamodb, events, iam, lambda_, logs, nested, s3, scheduler, sns, sqs)
     for each in module.TYPES
 }
 
