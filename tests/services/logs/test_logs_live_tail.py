@@ -115,20 +115,21 @@ def test_what_is_refused(logs: Any, params: dict[str, Any], code: str) -> None:
 def test_who_stops_reading_makes_room(server: Any) -> None:
     logs = server.client("logs", inject_host_prefix=False, max_pool_connections=20)
     group = make_group(logs, "/tail/full")
-    streams = [tail(logs, group)[1][0] for _ in range(15)]
+    streams = [eventually(lambda: _session(logs, group), "room for a session") for _ in range(15)]
     with pytest.raises(ClientError, match="LimitExceededException"):
         tail(logs, group)
     for stream in streams:
         stream.close()
-    eventually(lambda: _has_room(logs, group), "room for another session")
+    eventually(lambda: _session(logs, group), "room for another session").close()
 
 
-def _has_room(logs: Any, group: str) -> bool:
+def _session(logs: Any, group: str) -> Any:
+    """Its stream; None if there are too many sessions, of which some may end."""
     try:
-        tail(logs, group)[1][0].close()
-    except ClientError:
-        return False
-    return True
+        return tail(logs, group)[1][0]
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "LimitExceededException"  # type: ignore[typeddict-item]
+        return None
 
 
 def test_a_stop_of_the_server_ends_the_sessions(own_server: Any) -> None:
