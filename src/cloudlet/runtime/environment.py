@@ -138,10 +138,7 @@ class ExecutionEnvironment:
         deadline = self._clock.now() + function.timeout
         try:
             async with asyncio.timeout(function.timeout):
-                if self._failure is not None:
-                    await self._load_again()
-                self._instance.watch_memory()
-                return await self._instance.api.invoke(invocation, deadline), None
+                return await self._hand_over(invocation, deadline), None
         except InitError as error:
             return error.payload, _UNHANDLED
         except ResponseTooLarge as error:
@@ -157,6 +154,22 @@ class ExecutionEnvironment:
             return _error(error.kind, invocation, str(error)), error.kind
         except EntrypointMissing as error:
             return _error(_ENTRYPOINT, invocation, str(error)), _ENTRYPOINT
+
+    async def _hand_over(self, invocation: Invocation, deadline: float) -> bytes:
+        """The response. A runtime that has ended behind its last answer is started again."""
+        if self._failure is None:
+            try:
+                return await self._ask(invocation, deadline)
+            except Ended:
+                if self._instance.api.has_handed_over:
+                    raise
+        await self._load_again()
+        return await self._ask(invocation, deadline)
+
+    async def _ask(self, invocation: Invocation, deadline: float) -> bytes:
+        self._instance.watch_memory()
+        try:
+            return await self._instance.api.invoke(invocation, deadline)
         finally:
             self._instance.stop_watching()
 

@@ -23,6 +23,10 @@ _SIGNALS = {
     signal.SIGSEGV: "segmentation fault",
     signal.SIGABRT: "aborted",
     signal.SIGTERM: "terminated",
+    signal.SIGBUS: "bus error",
+    signal.SIGFPE: "floating point exception",
+    signal.SIGILL: "illegal instruction",
+    signal.SIGTRAP: "trace/breakpoint trap",
 }
 EXIT_ERROR = "Runtime.ExitError"
 OUT_OF_MEMORY = "Runtime.OutOfMemory"
@@ -166,10 +170,10 @@ class Instance:
 
 
 def _reason(status: int) -> str:
-    """bubblewrap exits with 128 + the number of the signal that ended its child."""
+    """bubblewrap exits with 128 + the number of the signal that ended its child, but so do programs by themselves."""
     number = -status if status < 0 else status - 128
-    if number in set(signal.Signals):
-        return f"Runtime exited with error: signal: {_SIGNALS.get(signal.Signals(number), f'signal {number}')}"
+    if number in _SIGNALS:
+        return f"Runtime exited with error: signal: {_SIGNALS[signal.Signals(number)]}"
     if status == 0:
         return "Runtime exited without providing a reason"
     return f"Runtime exited with error: exit status {status}"

@@ -66,6 +66,7 @@ class RuntimeApi:
         self._invocation: Invocation | None = None
         self._answer: asyncio.Future[bytes] | None = None
         self._stream: ResponseStream | None = None
+        self._end: Exception | None = None
         self.ready: asyncio.Future[None] = self._loop.create_future()
 
     def bind(self) -> str:
@@ -106,11 +107,20 @@ class RuntimeApi:
         if invocation.client_context is not None:
             headers.append(f"Lambda-Runtime-Client-Context: {invocation.client_context}")
         self._next = (invocation.payload, tuple(headers))
-        self._hand_over()
+        if self._end is None:
+            self._hand_over()
+        else:
+            self.fail(self._end)
         return answer
 
+    @property
+    def has_handed_over(self) -> bool:
+        """Whether the runtime has taken the last invocation."""
+        return self._next is None
+
     def fail(self, error: Exception) -> None:
-        """What was awaited will not come: the environment has ended."""
+        """What was awaited will not come, nor anything after it: the environment has ended."""
+        self._end = error
         for future in (self.ready, self._answer):
             if future is not None and not future.done():
                 future.set_exception(error)

@@ -27,6 +27,18 @@ def zipped(**files: str) -> bytes:
     return content.getvalue()
 
 
+def archive(files: dict[str, str | bytes]) -> bytes:
+    """A zip file of files by their paths; those whose content is a program or a script may be executed."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as written:
+        for name, text in files.items():
+            data = text.encode() if isinstance(text, str) else text
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = (0o755 if data.startswith((b"#!", b"\x7fELF")) else 0o644) << 16
+            written.writestr(entry, data)
+    return content.getvalue()
+
+
 def make_role(server: Any, name: str, policy: dict[str, Any] = EVERYTHING) -> str:
     iam = server.client("iam")
     arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]

@@ -50,9 +50,10 @@ def nearest(
     best: Interpreter | None = None
     seen: set[Path] = set()
     for candidate in candidates:
-        if candidate in seen:
+        real = candidate.resolve()
+        if real in seen:
             continue
-        seen.add(candidate)
+        seen.add(real)
         found = identify(candidate)
         if found is None:
             continue

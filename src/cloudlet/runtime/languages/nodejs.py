@@ -1,4 +1,4 @@
-"""Node.js: the machine's node with a runtime interface client of our own (`clients/nodejs/index.mjs`)."""
+"""Node.js: the machine's node with a runtime interface client of our own, in `clients/nodejs`."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from cloudlet.runtime.function import FunctionVersion
 from cloudlet.runtime.languages import machine
 from cloudlet.runtime.languages.launcher import Interpreter, Launcher, Places, RuntimeMissing, common_variables
 
-_CLIENT = "runtime/index.mjs"
+_CLIENT = "runtime/client"
 _MODULES = "runtime/node_modules"
 _FOLDER = Path(__file__).parents[1] / "clients" / "nodejs"
 # Modules that functions find installed in the runtime, where somebody has put them there.
@@ -31,7 +31,7 @@ class Nodejs:
     def command(self, launcher: Launcher, function: FunctionVersion, places: Places) -> list[str]:
         assert launcher.interpreter is not None
         heap = f"--max-old-space-size={function.memory * _HEAP_PERCENT // 100}"
-        return [str(launcher.interpreter.program), heap, places.files[_CLIENT]]
+        return [str(launcher.interpreter.program), heap, f"{places.files[_CLIENT]}/index.mjs"]
 
 
 def find(runtime: str) -> Launcher:
@@ -42,7 +42,7 @@ def find(runtime: str) -> Launcher:
             "There is no node on this machine. Debian, Ubuntu: sudo apt-get install nodejs (version 18 or newer)."
         )
     note = None if found.version == wanted else f"Node.js {found.version[0]}"
-    files = {_CLIENT: _FOLDER / "index.mjs"}
+    files = {_CLIENT: _FOLDER}
     if _INSTALLED.is_dir():
         files[_MODULES] = _INSTALLED
     return Launcher(runtime, Nodejs(), found, files, (found.home,), note)
