@@ -127,8 +127,7 @@ def _session(logs: Any, group: str) -> Any:
     """Its stream; None if there are too many sessions, of which some may end."""
     try:
         return tail(logs, group)[1][0]
-    except ClientError as error:
-        assert error.response["Error"]["Code"] == "LimitExceededException"  # type: ignore[typeddict-item]
+    except logs.exceptions.LimitExceededException:
         return None
 
 

@@ -1,13 +1,15 @@
-"""Log groups."""
+"""Log groups, log streams, their filters, and the policies of who may write to them."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+from cloudlet.core.errors import AwsError
 from cloudlet.services.cloudformation.resources.resource_type import (
     Attributes,
     Context,
     Properties,
     ResourceType,
     changed,
+    is_missing,
     removed_tags,
     tag_map,
 )
@@ -15,7 +17,9 @@ from cloudlet.services.cloudformation.resources.resource_type import (
 
 class LogGroup(ResourceType):
     type = "AWS::Logs::LogGroup"
-    properties = frozenset(("LogGroupClass", "LogGroupName", "RetentionInDays", "Tags"))
+    properties = frozenset(
+        ("DeletionProtectionEnabled", "KmsKeyId", "LogGroupClass", "LogGroupName", "RetentionInDays", "Tags")
+    )
     immutable = frozenset(("LogGroupName",))
     name_property = "LogGroupName"
     longest_name = 512
@@ -33,8 +37,9 @@ class LogGroup(ResourceType):
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         params: Properties = {"logGroupName": name}
-        if "LogGroupClass" in properties:
-            params["logGroupClass"] = properties["LogGroupClass"]
+        for name_, member in _LOG_GROUP_MEMBERS.items():
+            if name_ in properties:
+                params[member] = properties[name_]
         if "Tags" in properties:
             params["tags"] = tag_map(properties)
         await context.call("logs", "CreateLogGroup", params)
@@ -54,6 +59,10 @@ class LogGroup(ResourceType):
                 await _retain(context, physical_id, after["RetentionInDays"])
             else:
                 await context.call("logs", "DeleteRetentionPolicy", {"logGroupName": physical_id})
+        if changed(before, after, "DeletionProtectionEnabled"):
+            protected = after.get("DeletionProtectionEnabled", False)
+            params = {"logGroupIdentifier": physical_id, "deletionProtectionEnabled": protected}
+            await context.call("logs", "PutLogGroupDeletionProtection", params)
         arn = _arn(context, physical_id)
         if gone := removed_tags(before, after):
             await context.call("logs", "UntagResource", {"resourceArn": arn, "tagKeys": gone})
@@ -72,4 +81,146 @@ async def _retain(context: Context, name: str, days: Any) -> None:
     await context.call("logs", "PutRetentionPolicy", {"logGroupName": name, "retentionInDays": days})
 
 
-TYPES = (LogGroup,)
+_LOG_GROUP_MEMBERS = {
+    "DeletionProtectionEnabled": "deletionProtectionEnabled",
+    "KmsKeyId": "kmsKeyId",
+    "LogGroupClass": "logGroupClass",
+}
+
+
+class LogStream(ResourceType):
+    type = "AWS::Logs::LogStream"
+    properties = frozenset(("LogGroupName", "LogStreamName"))
+    required = frozenset(("LogGroupName",))
+    immutable = properties
+    name_property = "LogStreamName"
+    longest_name = 512
+
+    async def find(self, context: Context, name: str, properties: Properties) -> str | None:
+        params = {"logGroupName": properties["LogGroupName"], "logStreamNamePrefix": name, "limit": 1}
+        return await _found(context, "DescribeLogStreams", params, "logStreams", "logStreamName", name)
+
+    async def create(self, context: Context, name: str, properties: Properties) -> str:
+        params = {"logGroupName": properties["LogGroupName"], "logStreamName": name}
+        await context.call("logs", "CreateLogStream", params)
+        return name
+
+    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        params = {"logGroupName": properties["LogGroupName"], "logStreamName": physical_id}
+        await context.call("logs", "DeleteLogStream", params)
+
+
+class _Filter(ResourceType):
+    """A filter of a log group: to be put again is to be changed."""
+
+    immutable = frozenset(("FilterName", "LogGroupName"))
+    name_property = "FilterName"
+    longest_name = 512
+    kind: ClassVar[str]
+    members: ClassVar[dict[str, str]]
+
+    def check(self, properties: Properties) -> None:
+        """The pattern must be there but may be empty."""
+        super().check(properties)
+        if properties.get("FilterPattern") is None:
+            raise AwsError("ValidationError", "Property FilterPattern cannot be empty.")
+
+    async def find(self, context: Context, name: str, properties: Properties) -> str | None:
+        params = {"logGroupName": properties["LogGroupName"], "filterNamePrefix": name, "limit": 1}
+        members = f"{self.kind[0].lower()}{self.kind[1:]}Filters"
+        return await _found(context, f"Describe{self.kind}Filters", params, members, "filterName", name)
+
+    async def create(self, context: Context, name: str, properties: Properties) -> str:
+        params = {member: properties[name_] for name_, member in self.members.items() if name_ in properties}
+        await context.call("logs", f"Put{self.kind}Filter", {"filterName": name, **params, **self.further(properties)})
+        return name
+
+    async def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> None:
+        await self.create(context, physical_id, after)
+
+    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        params = {"logGroupName": properties["LogGroupName"], "filterName": physical_id}
+        await context.call("logs", f"Delete{self.kind}Filter", params)
+
+    def further(self, properties: Properties) -> Properties:
+        """What is written otherwise in a template."""
+        return {}
+
+
+_FILTER_MEMBERS = {
+    "ApplyOnTransformedLogs": "applyOnTransformedLogs",
+    "FieldSelectionCriteria": "fieldSelectionCriteria",
+    "FilterPattern": "filterPattern",
+    "LogGroupName": "logGroupName",
+}
+
+
+class SubscriptionFilter(_Filter):
+    type = "AWS::Logs::SubscriptionFilter"
+    kind = "Subscription"
+    members: ClassVar[dict[str, str]] = {
+        **_FILTER_MEMBERS,
+        "DestinationArn": "destinationArn",
+        "Distribution": "distribution",
+        "EmitSystemFields": "emitSystemFields",
+        "RoleArn": "roleArn",
+    }
+    properties = frozenset(("FilterName", *members))
+    required = frozenset(("DestinationArn", "LogGroupName"))
+
+
+class MetricFilter(_Filter):
+    type = "AWS::Logs::MetricFilter"
+    kind = "Metric"
+    members: ClassVar[dict[str, str]] = {**_FILTER_MEMBERS, "EmitSystemFieldDimensions": "emitSystemFieldDimensions"}
+    properties = frozenset(("FilterName", "MetricTransformations", *members))
+    required = frozenset(("LogGroupName", "MetricTransformations"))
+
+    def further(self, properties: Properties) -> Properties:
+        return {"metricTransformations": [_transformation(each) for each in properties["MetricTransformations"]]}
+
+
+class ResourcePolicy(ResourceType):
+    type = "AWS::Logs::ResourcePolicy"
+    properties = frozenset(("PolicyDocument", "PolicyName"))
+    required = properties
+    immutable = frozenset(("PolicyName",))
+    name_property = "PolicyName"
+
+    async def find(self, context: Context, name: str, properties: Properties) -> str | None:
+        policies = (await context.call("logs", "DescribeResourcePolicies", {}))["resourcePolicies"]
+        return name if any(each["policyName"] == name for each in policies) else None
+
+    async def create(self, context: Context, name: str, properties: Properties) -> str:
+        params = {"policyName": name, "policyDocument": properties["PolicyDocument"]}
+        await context.call("logs", "PutResourcePolicy", params)
+        return name
+
+    async def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> None:
+        await self.create(context, physical_id, after)
+
+    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        await context.call("logs", "DeleteResourcePolicy", {"policyName": physical_id})
+
+
+async def _found(
+    context: Context, operation: str, params: Properties, members: str, member: str, name: str
+) -> str | None:
+    """The name if it is the first in a listing by prefix: what has it whole sorts before what goes on."""
+    try:
+        listed = (await context.call("logs", operation, params))[members]
+    except AwsError as error:
+        if is_missing(error):
+            return None
+        raise
+    return name if listed and listed[0][member] == name else None
+
+
+def _transformation(given: Properties) -> Properties:
+    found = {f"{name[0].lower()}{name[1:]}": value for name, value in given.items()}
+    if "dimensions" in found:
+        found["dimensions"] = {each["Key"]: each["Value"] for each in found["dimensions"]}
+    return found
+
+
+TYPES = (LogGroup, LogStream, SubscriptionFilter, MetricFilter, ResourcePolicy)
