@@ -10,6 +10,7 @@ from cloudlet.core.arn import Arn
 from cloudlet.core.context import Principal
 from cloudlet.core.errors import AwsError
 from cloudlet.core.service import Cloud
+from cloudlet.services.apigatewayv2.log_deliveries import DELIVERER
 
 _log = logging.getLogger(__name__)
 # The limits of one PutLogEvents: events, and bytes with 26 for each event.
@@ -94,11 +95,10 @@ class AccessLogs:
             await self._call("PutLogEvents", stream, {"logEvents": events})
 
     async def _call(self, operation: str, stream: _Stream, params: dict[str, Any]) -> None:
-        """As the owner of the log group: whoever set up the log had the right to have it delivered there."""
         arn = Arn.parse(stream.group)
         names = {"logGroupName": arn.resource.removeprefix("log-group:"), "logStreamName": stream.name}
-        owner = Principal.root(arn.account)
-        await self._cloud.call("logs", operation, names | params, as_=owner, region=arn.region)
+        deliverer = Principal.service(DELIVERER, arn.account)
+        await self._cloud.call("logs", operation, names | params, as_=deliverer, region=arn.region)
 
 
 def _batches(lines: list[_Line]) -> list[list[_Line]]:

@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from cloudlet.core.arn import Arn
-from cloudlet.core.context import Call, Principal
+from cloudlet.core.context import Call
 from cloudlet.core.errors import NotImplementedByCloudlet
 from cloudlet.core.service import operation
+from cloudlet.services.apigatewayv2 import log_deliveries
 from cloudlet.services.apigatewayv2.base import (
     GatewayService,
     bad_request,
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from types_boto3_apigatewayv2 import type_defs as t
 
 _STAGE_NAME = re.compile(r"[\w-]{1,128}|\$default")
-_LOG_GROUP = re.compile(r"arn:aws[\w-]*:logs:[\w-]+:\d{12}:log-group:([\w./#-]{1,512})(?::\*)?")
-_FIREHOSE = re.compile(r"arn:aws[\w-]*:firehose:.*")
 # Updates change single members of these; an empty value removes one.
 _MAPS = ("RouteSettings", "StageVariables")
 _VARIABLE = re.compile(r"[A-Za-z0-9_]+")
@@ -127,42 +124,10 @@ class Stages(GatewayService):
         settings = given.get("AccessLogSettings")
         if not settings:
             return
-        destination, format_ = settings.get("DestinationArn", ""), settings.get("Format", "")
-        if _FIREHOSE.fullmatch(destination):
-            raise NotImplementedByCloudlet("access logs to Firehose")
-        match = _LOG_GROUP.fullmatch(destination)
-        if match is None:
-            raise bad_request("Invalid access log destination ARN specified. It must be the ARN of a log group.")
-        if "\n" in format_ or not LogFormat(format_).names_request:
+        text = settings.get("Format", "")
+        if "\n" in text or not LogFormat(text).names_request:
             raise bad_request("The access log format must be a single line that contains $context.requestId.")
-        delivery = replace(call, api="logs", operation="CreateLogDelivery", condition_keys={})
-        if call.principal.kind != "root":
-            self.cloud.authoriser.authorise(delivery, destination, None)
-        arn = Arn.parse(destination)
-        groups = await self.cloud.call(
-            "logs",
-            "DescribeLogGroups",
-            {"logGroupNamePrefix": match[1]},
-            as_=Principal.root(arn.account),
-            region=arn.region,
-        )
-        if all(group["logGroupName"] != match[1] for group in groups["logGroups"]):
-            raise bad_request(f"The access log destination does not exist: {destination}")
-
-    @operation("DeleteStage")
-    async def delete_stage(self, call: Call, params: "t.DeleteStageRequestTypeDef") -> None:
-        def write(tx: Transaction) -> None:
-            self.api(call, params["ApiId"], tx)
-            stage_body(tx, params["ApiId"], params["StageName"])
-            mapped = tx.one(
-                "SELECT domain FROM mappings WHERE api = ? AND stage = ?", (params["ApiId"], params["StageName"])
-            )
-            if mapped is not None:
-                raise bad_request(f"Cannot delete the stage: the domain name {mapped[0]} has an API mapping to it")
-            tx.execute("DELETE FROM stages WHERE api = ? AND name = ?", (params["ApiId"], params["StageName"]))
-            self.forget_serving(tx, params["ApiId"])
-
-        await self.store.write(write)
+        await log_deliveries.set_up(self.cloud, call, settings.get("DestinationArn", ""))
 
 
 def _check_stage(reader: Reader, api_id: str, body: dict[str, Any]) -> None:
