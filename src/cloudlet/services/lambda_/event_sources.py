@@ -8,16 +8,15 @@ import orjson
 
 from cloudlet.core.context import Call
 from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
-from cloudlet.core.ids import request_id
 from cloudlet.core.service import operation
 from cloudlet.services.lambda_.base import LambdaBase
 from cloudlet.services.lambda_.catalog import Function
 from cloudlet.services.lambda_.configuration import invalid
+from cloudlet.services.lambda_.destinations import check_destination
 from cloudlet.services.lambda_.filters import compile_filters
 from cloudlet.services.lambda_.names import FunctionKey, function_not_found, parse_arn, parse_reference
 from cloudlet.services.lambda_.paging import page
 from cloudlet.services.lambda_.pollers import Pollers
-from cloudlet.services.lambda_.settings import check_destination
 from cloudlet.services.lambda_.stream_poller import describe_shards, save_position
 from cloudlet.store import Transaction
 
@@ -223,15 +222,11 @@ class EventSourceOperations(LambdaBase):
 
     async def _check_role(self, function: Function, api: str, actions: tuple[str, ...], arn: str, what: str) -> None:
         """Raises InvalidParameterValueException if the function's role may not read the event source."""
-        principal, key = await self._session(function), function.key
         for action in actions:
-            call = Call(api, action, key.account, key.region, principal, request_id(), self.cloud.clock.now())
-            try:
-                self.cloud.authoriser.authorise(call, arn, None)
-            except AwsError:
+            if not await self.roles.allows(function.key, function.latest.configuration["Role"], api, action, arn):
                 raise invalid(
                     f"The provided execution role does not have permissions to call {what.format(action=action)}"
-                ) from None
+                )
 
 
 async def _last_sequence_number(call: Any, arn: str, shard: str) -> str:
@@ -320,7 +315,7 @@ def _check_stream_settings(mapping: Mapping[str, Any], params: Mapping[str, Any]
         raise invalid("OnSuccess is not valid for DynamoDB event sources.")
     target = destinations.get("OnFailure", {}).get("Destination")
     if target:
-        check_destination(target, mapping["FunctionArn"], ("sqs", "sns"))
+        check_destination(target, mapping["FunctionArn"], ("sqs", "sns", "s3"))
 
 
 def _check_unique(tx: Transaction, call: Call, mapping: Mapping[str, Any]) -> None:

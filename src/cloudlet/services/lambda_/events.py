@@ -14,8 +14,10 @@ from cloudlet.core.context import Principal
 from cloudlet.core.errors import AwsError
 from cloudlet.core.service import Cloud
 from cloudlet.runtime import Invocation, Outcome
-from cloudlet.services.lambda_.catalog import Catalog, Function
+from cloudlet.services.lambda_.catalog import Catalog, Function, Version
+from cloudlet.services.lambda_.destinations import delivery
 from cloudlet.services.lambda_.execution import Execution, route
+from cloudlet.services.lambda_.lineage import header_of_invocation
 from cloudlet.services.lambda_.names import LATEST, FunctionKey, Reference
 from cloudlet.services.lambda_.roles import Roles
 from cloudlet.store import Completion, Delivery, Outbox, Retry, Store, Transaction
@@ -28,6 +30,8 @@ _OLDEST = 21_600
 _CONCURRENCY = 256
 _PER_FUNCTION = 64
 _LONGEST_PAUSE = 300.0
+# Refusals that no later attempt would change.
+_FINAL = ("ResourceNotFoundException", "RecursiveInvocationException")
 # A destination that refuses is asked this often; AWS gives up on it as well.
 _DESTINATION_ATTEMPTS = 5
 
@@ -72,6 +76,8 @@ class Events:
         age = self._cloud.clock.now() - event["accepted"]
         if age > settings.get("MaximumEventAgeInSeconds", _OLDEST):
             return self._give_up(function, reference, event, "EventAgeExceeded", None)
+        if function.reserved == 0:
+            return self._give_up(function, reference, event, "ZeroReservedConcurrency", None)
         try:
             version = route(function, reference)
             payload = event["payload"].encode()
@@ -81,13 +87,13 @@ class Events:
             )
             outcome = await self._execution.invoke(function, version, invocation)
         except AwsError as error:
-            if error.code == "ResourceNotFoundException":
+            if error.code in _FINAL:
                 return self._give_up(function, reference, event, "RetriesExhausted", None)
             raise Retry(min(2.0**delivery.attempts, _LONGEST_PAUSE)) from error
         if not outcome.failed:
             target = _destination(settings, "OnSuccess")
             record = self._record(arn, event, "Success", outcome, version.version)
-            return None if target is None else self._owe(function, target, record)
+            return None if target is None else self._owe(function, target, record, event.get("trace_id"))
         return self._failed(function, reference, event, outcome, settings, version.version)
 
     def _failed(
@@ -120,29 +126,45 @@ class Events:
         outcome, version = last if last is not None else (None, None)
         record = self._record(arn, event, condition, outcome, version)
         target = _destination(settings, "OnFailure")
-        letters = function.latest.configuration.get("DeadLetterConfig", {}).get("TargetArn")
+        letters = _version(function, reference).configuration.get("DeadLetterConfig", {}).get("TargetArn")
 
         def complete(tx: Transaction) -> None:
             if target is not None:
-                self._owe(function, target, record)(tx)
+                self._owe(function, target, record, event.get("trace_id"))(tx)
             if letters:
                 message = _error_message(outcome) if outcome is not None else condition
-                letter = {"request_id": event["request_id"], "message": message, "body": event["payload"]}
-                self._put(tx, function, letters, "dead letter", letter)
+                self._put_letter(tx, function.key, letters, event, message)
 
         return complete
 
-    def _owe(self, function: Function, target: str, record: dict[str, Any]) -> Completion:
-        return lambda tx: self._put(tx, function, target, "destination", record)
+    def _owe(self, function: Function, target: str, record: dict[str, Any], trace_id: str | None) -> Completion:
+        sent_on = header_of_invocation(trace_id, function.key.arn, self._cloud.clock.now())
+        return lambda tx: self.put_destination(
+            tx, function.key, target, record, f"aws/lambda/async/{function.key.name}", sent_on
+        )
 
-    def _put(self, tx: Transaction, function: Function, target: str, kind: str, content: dict[str, Any]) -> None:
-        key = function.key
-        row = {"kind": kind, "function": [key.account, key.region, key.name], "content": content}
+    def put_destination(
+        self,
+        tx: Transaction,
+        key: FunctionKey,
+        target: str,
+        record: dict[str, Any],
+        folder: str,
+        trace_id: str | None = None,
+    ) -> None:
+        """Owes a record to a destination; in a bucket it lies in the `folder`."""
+        row = {
+            "kind": "destination",
+            "function": [key.account, key.region, key.name],
+            "content": record,
+            "folder": folder,
+            "trace_id": trace_id,
+        }
         self.outbox.put(tx, target, row)
 
-    def put_destination(self, tx: Transaction, key: FunctionKey, target: str, record: dict[str, Any]) -> None:
-        """What an event source mapping owes to its destination for failures."""
-        row = {"kind": "destination", "function": [key.account, key.region, key.name], "content": record}
+    def _put_letter(self, tx: Transaction, key: FunctionKey, target: str, event: dict[str, Any], message: str) -> None:
+        letter = {"request_id": event["request_id"], "message": message, "body": event["payload"]}
+        row = {"kind": "dead letter", "function": [key.account, key.region, key.name], "content": letter}
         self.outbox.put(tx, target, row)
 
     def _record(
@@ -187,18 +209,24 @@ class Events:
 
     async def _send_to(self, target: str, row: dict[str, Any], function: Function, principal: Principal) -> None:
         _, _, service, region, account, name = target.split(":", 5)
-        content = row["content"]
-        is_letter = row["kind"] == "dead letter"
-        body = content["body"] if is_letter else orjson.dumps(content).decode()
-        attributes = _letter_attributes(content) if is_letter else {}
-        if service == "sqs":
-            url = f"{self._cloud.settings.endpoint_url}/{account}/{name}"
-            call, params = "SendMessage", {"QueueUrl": url, "MessageBody": body, "MessageAttributes": attributes}
-        elif service == "sns":
-            call, params = "Publish", {"TopicArn": target, "Message": body, "MessageAttributes": attributes}
+        endpoint_url, now = self._cloud.settings.endpoint_url, self._cloud.clock.now()
+        if row["kind"] == "dead letter":
+            api, operation, params = service, *_letter(target, row["content"], f"{endpoint_url}/{account}/{name}")
         else:
-            call, params = "Invoke", {"FunctionName": target, "InvocationType": "Event", "Payload": body.encode()}
-        await self._cloud.call(service, call, params, as_=principal, region=region, account=account)
+            folder = row.get("folder", f"aws/lambda/async/{function.key.name}")
+            api, operation, params = delivery(target, row["content"], folder, endpoint_url, now)
+        answer = await self._cloud.call(
+            api,
+            operation,
+            params,
+            as_=principal,
+            region=region or function.key.region,
+            account=account or None,
+            trace_id=row.get("trace_id"),
+        )
+        if operation == "PutEvents" and answer["FailedEntryCount"]:
+            refused = answer["Entries"][0]
+            raise AwsError(refused["ErrorCode"], refused.get("ErrorMessage", ""))
 
 
 def _parsed(payload: str | bytes) -> Any:
@@ -216,12 +244,27 @@ def _error_message(outcome: Outcome) -> str:
     return message if isinstance(message, str) else ""
 
 
-def _letter_attributes(letter: dict[str, Any]) -> dict[str, Any]:
-    return {
+def _letter(target: str, letter: dict[str, Any], queue_url: str) -> tuple[str, dict[str, Any]]:
+    """Operation and parameters that bring an event to a dead-letter queue or topic."""
+    attributes = {
         "RequestID": {"DataType": "String", "StringValue": letter["request_id"]},
         "ErrorCode": {"DataType": "Number", "StringValue": "200"},
         "ErrorMessage": {"DataType": "String", "StringValue": letter["message"][:1024] or "unknown"},
     }
+    if ":sqs:" in target:
+        return "SendMessage", {
+            "QueueUrl": queue_url,
+            "MessageBody": letter["body"] or "{}",
+            "MessageAttributes": attributes,
+        }
+    return "Publish", {"TopicArn": target, "Message": letter["body"] or "{}", "MessageAttributes": attributes}
+
+
+def _version(function: Function, reference: Reference) -> Version:
+    """The version whose configuration counts for the event, even if an alias of its name is no more."""
+    qualifier = reference.qualifier or LATEST
+    alias = function.aliases.get(qualifier)
+    return function.versions.get(alias["FunctionVersion"] if alias is not None else qualifier, function.latest)
 
 
 def _destination(settings: dict[str, Any], kind: str) -> str | None:

@@ -104,17 +104,25 @@ class Execution:
 
     def _traced(self, function: Function, invocation: Invocation) -> Invocation:
         """With the trace header that the function is to send on. Raises RecursiveInvocationException."""
-        key, now = function.key, self._cloud.clock.now()
-        if function.recursion == "Terminate" and self.is_recursive(function, invocation.trace_id):
-            place, dimensions = (key.account, key.region), ((("FunctionName", key.name),),)
-            self._cloud.metrics.record(
-                place, "AWS/Lambda", "RecursiveInvocationsDropped", dimensions, 1.0, "Count", now
-            )
-            raise _recursive(key.name)
-        return replace(invocation, trace_id=header_of_invocation(invocation.trace_id, key.arn, now))
+        arn, trace_id = function.key.arn, invocation.trace_id
+        if function.recursion == "Terminate" and invocations_before(trace_id, arn) >= MOST_INVOCATIONS:
+            self.count_loop(function)
+            raise _recursive(function.key.name)
+        return replace(invocation, trace_id=header_of_invocation(trace_id, arn, self._cloud.clock.now()))
 
-    def is_recursive(self, function: Function, trace_id: str | None) -> bool:
-        return invocations_before(trace_id, function.key.arn) >= MOST_INVOCATIONS
+    def count_loop(self, function: Function) -> None:
+        """An invocation was dropped since it belongs to a recursive loop."""
+        key = function.key
+        dimensions = ((("FunctionName", key.name),),)
+        self._cloud.metrics.record(
+            (key.account, key.region),
+            "AWS/Lambda",
+            "RecursiveInvocationsDropped",
+            dimensions,
+            1.0,
+            "Count",
+            self._cloud.clock.now(),
+        )
 
     async def _make_executable(self, function: Function, version: Version) -> FunctionVersion:
         configuration = version.configuration

@@ -1,6 +1,5 @@
 """Operations on layers: packages that functions find unpacked under /opt."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +8,9 @@ import orjson
 from cloudlet.core.context import Call
 from cloudlet.core.errors import AwsError
 from cloudlet.core.service import operation
-from cloudlet.services.lambda_.configuration import invalid, timestamp
+from cloudlet.services.lambda_.configuration import timestamp
 from cloudlet.services.lambda_.functions import FunctionOperations
+from cloudlet.services.lambda_.layer_names import VERSION_ARN, arn_of_layer, layer_named
 from cloudlet.services.lambda_.packages import Package, layers_name
 from cloudlet.services.lambda_.paging import page
 from cloudlet.store import Transaction
@@ -18,14 +18,11 @@ from cloudlet.store import Transaction
 if TYPE_CHECKING:
     from types_boto3_lambda import type_defs as t
 
-_ARN = re.compile(r"arn:aws:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):layer:(?P<name>[a-zA-Z0-9-_]+)")
-_VERSION_ARN = re.compile(_ARN.pattern + r":(?P<version>\d+)")
-
 
 class LayerOperations(FunctionOperations):
     @operation("PublishLayerVersion")
     async def publish_layer_version(self, call: Call, params: "t.PublishLayerVersionRequestTypeDef") -> dict[str, Any]:
-        account, region, name = _layer(call, params["LayerName"])
+        account, region, name = layer_named(call, params["LayerName"])
         package = await self._package(call, params["Content"], "PublishLayerVersion")
         published: dict[str, Any] = {
             "CreatedDate": timestamp(call.time),
@@ -49,7 +46,7 @@ class LayerOperations(FunctionOperations):
             )
             assert row is not None
             published["Version"] = row[0]
-            published["LayerVersionArn"] = f"{_arn(account, region, name)}:{row[0]}"
+            published["LayerVersionArn"] = f"{arn_of_layer(account, region, name)}:{row[0]}"
             tx.execute(
                 "INSERT INTO layer_version (account, region, name, version, configuration, package)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
@@ -61,8 +58,8 @@ class LayerOperations(FunctionOperations):
 
     @operation("GetLayerVersion")
     async def get_layer_version(self, call: Call, params: "t.GetLayerVersionRequestTypeDef") -> dict[str, Any]:
-        account, region, name = _layer(call, params["LayerName"])
-        return self._get(call, f"{_arn(account, region, name)}:{params['VersionNumber']}")
+        account, region, name = layer_named(call, params["LayerName"])
+        return self._get(call, f"{arn_of_layer(account, region, name)}:{params['VersionNumber']}")
 
     @operation("GetLayerVersionByArn")
     async def get_layer_version_by_arn(
@@ -80,14 +77,14 @@ class LayerOperations(FunctionOperations):
             versions = self._versions(call.account, call.region, name)
             matching = _matching(versions, params.get("CompatibleRuntime"), params.get("CompatibleArchitecture"))
             if matching:
-                arn = _arn(call.account, call.region, name)
+                arn = arn_of_layer(call.account, call.region, name)
                 layers.append({"LayerName": name, "LayerArn": arn, "LatestMatchingVersion": matching[0]})
         found, more = page(layers, params, lambda layer: layer["LayerName"])
         return {"Layers": found, **more}
 
     @operation("ListLayerVersions")
     async def list_layer_versions(self, call: Call, params: "t.ListLayerVersionsRequestTypeDef") -> dict[str, Any]:
-        versions = self._versions(*_layer(call, params["LayerName"]))
+        versions = self._versions(*layer_named(call, params["LayerName"]))
         matching = _matching(versions, params.get("CompatibleRuntime"), params.get("CompatibleArchitecture"))
         found, more = page(matching, params, lambda version: str(version["Version"]))
         return {"LayerVersions": found, **more}
@@ -95,7 +92,7 @@ class LayerOperations(FunctionOperations):
     @operation("DeleteLayerVersion")
     async def delete_layer_version(self, call: Call, params: "t.DeleteLayerVersionRequestTypeDef") -> None:
         """Functions that have the version keep it."""
-        bindings = (*_layer(call, params["LayerName"]), params["VersionNumber"])
+        bindings = (*layer_named(call, params["LayerName"]), params["VersionNumber"])
         await self.store.write(
             lambda tx: tx.execute(
                 "UPDATE layer_version SET deleted = 1 WHERE account = ? AND region = ? AND name = ? AND version = ?",
@@ -119,7 +116,7 @@ class LayerOperations(FunctionOperations):
         return {layers_name(packages) for packages in needed if packages}
 
     def _find(self, arn: str, *, deleted: bool = False) -> tuple[dict[str, Any], str] | None:
-        match = _VERSION_ARN.fullmatch(arn)
+        match = VERSION_ARN.fullmatch(arn)
         if match is None:
             return None
         row = self.store.reader.one(
@@ -156,26 +153,6 @@ class LayerOperations(FunctionOperations):
             (account, region, name),
         )
         return [orjson.loads(configuration) for (configuration,) in rows]
-
-
-def layer_arn(call: Call, name: str, version: int | None = None) -> str:
-    """Of a layer, or of a version of it, as a request names it."""
-    arn = _arn(*_layer(call, name))
-    return arn if version is None else f"{arn}:{version}"
-
-
-def _layer(call: Call, name: str) -> tuple[str, str, str]:
-    """Account, region and name of a layer that is given by its name or its ARN."""
-    if not name.startswith("arn:"):
-        return call.account, call.region, name
-    match = _ARN.fullmatch(name)
-    if match is None:
-        raise invalid(f"Invalid layer name: {name}")
-    return match["account"], match["region"], match["name"]
-
-
-def _arn(account: str, region: str, name: str) -> str:
-    return f"arn:aws:lambda:{region}:{account}:layer:{name}"
 
 
 def _matching(

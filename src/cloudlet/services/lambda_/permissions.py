@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from cloudlet.authz.documents import MalformedPolicy, parse_policy
 from cloudlet.core.context import Call
 from cloudlet.core.errors import AwsError
 from cloudlet.core.service import operation
@@ -19,7 +20,7 @@ from cloudlet.store import Transaction
 if TYPE_CHECKING:
     from types_boto3_lambda import type_defs as t
 
-_LARGEST_POLICY = 20_480
+LARGEST_POLICY = 20_480
 
 
 class PermissionOperations(LambdaBase):
@@ -40,7 +41,7 @@ class PermissionOperations(LambdaBase):
             policy = function.policies.get(reference.qualifier or "", Policy([], ""))
             if params.get("RevisionId") is not None:
                 check_revision(policy.revision, params.get("RevisionId"))
-            if any(other["Sid"] == statement["Sid"] for other in policy.statements):
+            if any(other.get("Sid") == statement["Sid"] for other in policy.statements):
                 raise AwsError(
                     "ResourceConflictException",
                     f"The statement id ({statement['Sid']}) provided already exists. Please provide a new statement id,"
@@ -62,7 +63,7 @@ class PermissionOperations(LambdaBase):
             if policy is None:
                 raise _no_policy()
             check_revision(policy.revision, params.get("RevisionId"))
-            kept = [statement for statement in policy.statements if statement["Sid"] != params["StatementId"]]
+            kept = [statement for statement in policy.statements if statement.get("Sid") != params["StatementId"]]
             if len(kept) == len(policy.statements):
                 raise AwsError(
                     "ResourceNotFoundException",
@@ -81,6 +82,46 @@ class PermissionOperations(LambdaBase):
             raise _no_policy()
         document = {"Version": "2012-10-17", "Id": "default", "Statement": policy.statements}
         return {"Policy": orjson.dumps(document).decode(), "RevisionId": policy.revision}
+
+    @operation("GetResourcePolicy")
+    async def get_resource_policy(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        return await self.get_policy(call, {"FunctionName": params["ResourceArn"]})
+
+    @operation("PutResourcePolicy")
+    async def put_resource_policy(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """In place of all statements that there were."""
+        statements = _check_policy(params["Policy"])
+        revision = await self._replace(call, params["ResourceArn"], params.get("RevisionId"), statements)
+        return {"Policy": params["Policy"], "RevisionId": revision}
+
+    @operation("DeleteResourcePolicy")
+    async def delete_resource_policy(self, call: Call, params: Mapping[str, Any]) -> None:
+        await self._replace(call, params["ResourceArn"], params.get("RevisionId"), [])
+
+    async def _replace(self, call: Call, arn: str, wanted: str | None, statements: list[dict[str, Any]]) -> str:
+        """Returns the new revision."""
+        reference = parse_reference(call, arn)
+
+        def write(tx: Transaction) -> str:
+            function = loaded(tx, reference)
+            _check_qualifier(function, reference)
+            policy = function.policies.get(reference.qualifier or "")
+            if policy is None and not statements:
+                raise _no_policy()
+            check_revision(policy.revision if policy is not None else "", wanted)
+            return _save(tx, reference, statements)
+
+        return await self.catalog.change(reference.key, write)
+
+
+def _check_policy(text: str) -> list[dict[str, Any]]:
+    """The statements of a policy document. Raises InvalidParameterValueException."""
+    try:
+        parse_policy(text, "resource")
+    except MalformedPolicy as error:
+        raise invalid(f"The provided policy is invalid: {error}") from None
+    statements = orjson.loads(text)["Statement"]
+    return statements if isinstance(statements, list) else [statements]
 
 
 def policy_document(function: Function | None, reference: Reference) -> dict[str, Any] | None:
@@ -133,22 +174,26 @@ def _check_qualifier(function: Function, reference: Reference) -> None:
         raise function_not_found(reference.arn)
 
 
-def _save(tx: Transaction, reference: Reference, statements: list[dict[str, Any]]) -> None:
+def _save(tx: Transaction, reference: Reference, statements: list[dict[str, Any]]) -> str:
+    """Returns the new revision."""
+    revision = str(uuid.uuid4())
     key = reference.key
     bindings = (key.account, key.region, key.name, reference.qualifier or "")
     if not statements:
         tx.execute("DELETE FROM policy WHERE account = ? AND region = ? AND name = ? AND qualifier = ?", bindings)
-        return
+        return revision
     text = orjson.dumps(statements)
-    if len(text) > _LARGEST_POLICY:
+    if len(text) > LARGEST_POLICY:
         raise AwsError(
-            "PolicyLengthExceededException", f"The final policy size ({len(text)}) is bigger than the limit (20480)."
+            "PolicyLengthExceededException",
+            f"The final policy size ({len(text)}) is bigger than the limit ({LARGEST_POLICY}).",
         )
     tx.execute(
         "INSERT INTO policy (account, region, name, qualifier, statements, revision) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET statements = excluded.statements, revision = excluded.revision",
-        (*bindings, text, str(uuid.uuid4())),
+        (*bindings, text, revision),
     )
+    return revision
 
 
 def _no_policy() -> AwsError:

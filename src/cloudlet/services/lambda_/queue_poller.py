@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from cloudlet.core.errors import AwsError
+from cloudlet.services.lambda_.lineage import MOST_INVOCATIONS, invocations_before
 from cloudlet.services.lambda_.poller import LARGEST_BATCH, Poller, Surroundings
 
 _log = logging.getLogger(__name__)
@@ -91,9 +92,10 @@ class QueuePoller(Poller):
         try:
             wanted = [message for message in messages if self._matches(_filtered_view(message))]
             done = [message for message in messages if message not in wanted]
+            wanted, trace_id = self._without_loops(wanted)
             if wanted:
                 records = [self._record(message) for message in wanted]
-                attempt = await self._invoke(records)
+                attempt = await self._invoke(records, trace_id)
                 if attempt.failed_items is not None:
                     done += self._succeeded(wanted, attempt.failed_items)
             await self._delete(done)
@@ -104,6 +106,23 @@ class QueuePoller(Poller):
             _log.exception("a batch of messages was not processed", extra={"source": self._source})
         finally:
             self._room.release()
+
+    def _without_loops(self, messages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str | None]:
+        """Without the messages of recursive loops, which are left to the queue's redrive policy; and with the trace of
+        the one that has come the longest way."""
+        function = self._around.catalog.get(self._reference)
+        kept: list[dict[str, Any]] = []
+        longest, farthest = None, -1
+        for message in messages:
+            trace_id = message.get("Attributes", {}).get("AWSTraceHeader")
+            way = invocations_before(trace_id, function.key.arn) if trace_id is not None else 0
+            if way >= MOST_INVOCATIONS and function.recursion == "Terminate":
+                self._around.execution.count_loop(function)
+                continue
+            kept.append(message)
+            if way > farthest:
+                longest, farthest = trace_id, way
+        return kept, longest
 
     def _succeeded(self, messages: list[dict[str, Any]], failed: frozenset[str]) -> list[dict[str, Any]]:
         if failed - {message["MessageId"] for message in messages}:

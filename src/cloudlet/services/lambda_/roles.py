@@ -4,8 +4,9 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
-from cloudlet.core.context import Principal
+from cloudlet.core.context import Call, Principal
 from cloudlet.core.errors import AwsError
+from cloudlet.core.ids import request_id
 from cloudlet.core.service import Cloud
 from cloudlet.runtime import Credentials
 from cloudlet.services.lambda_.configuration import invalid
@@ -43,6 +44,17 @@ class Roles:
             async with self._lock:
                 known = self._current(key, role) or await self._assume(role, key)
         return known
+
+    async def allows(self, key: FunctionKey, role: str, api: str, operation: str, resource: str) -> bool:
+        """Whether a function's role lets it call the operation on the resource (an ARN)."""
+        principal = (await self.session(key, role)).principal
+        now = self._cloud.clock.now()
+        call = Call(api, operation, key.account, key.region, principal, request_id(), now)
+        try:
+            self._cloud.authoriser.authorise(call, resource, None)
+        except AwsError:
+            return False
+        return True
 
     def _current(self, key: FunctionKey, role: str) -> Session | None:
         session = self._sessions.get((role, key))

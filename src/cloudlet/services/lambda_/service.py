@@ -17,8 +17,9 @@ from cloudlet.services.lambda_.events import Events
 from cloudlet.services.lambda_.execution import Execution
 from cloudlet.services.lambda_.function_urls import FunctionUrlOperations
 from cloudlet.services.lambda_.invocation import InvocationOperations
+from cloudlet.services.lambda_.layer_names import layer_arn
 from cloudlet.services.lambda_.layer_permissions import LayerPermissionOperations, layer_policy
-from cloudlet.services.lambda_.layers import LayerOperations, layer_arn
+from cloudlet.services.lambda_.layers import LayerOperations
 from cloudlet.services.lambda_.names import parse_reference
 from cloudlet.services.lambda_.packages import Package, Packages
 from cloudlet.services.lambda_.permissions import PermissionOperations, policy_document

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cloudlet.core.context import Call
-from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
+from cloudlet.core.errors import AwsError
 from cloudlet.core.service import operation
 from cloudlet.services.lambda_.base import LambdaBase
 from cloudlet.services.lambda_.catalog import Function, delete_setting, loaded, save_setting
 from cloudlet.services.lambda_.configuration import invalid
+from cloudlet.services.lambda_.destinations import check_destination, check_right
 from cloudlet.services.lambda_.execution import ACCOUNT_CONCURRENCY, LEAST_UNRESERVED
 from cloudlet.services.lambda_.names import LATEST, Reference, function_not_found, parse_reference
 from cloudlet.services.lambda_.packages import LARGEST_UNZIPPED, LARGEST_UPLOAD
@@ -18,6 +19,8 @@ from cloudlet.store import Transaction
 if TYPE_CHECKING:
     from types_boto3_lambda import type_defs as t
 
+# The services that take records, of what went well and of what did not.
+_DESTINATIONS = {"OnSuccess": ("sqs", "sns", "lambda", "events"), "OnFailure": ("sqs", "sns", "lambda", "events", "s3")}
 _TOTAL_CODE_SIZE = 80_530_636_800
 
 
@@ -116,23 +119,6 @@ class SettingOperations(LambdaBase):
             },
         }
 
-    @operation("GetFunctionCodeSigningConfig")
-    async def get_function_code_signing_config(
-        self, call: Call, params: "t.GetFunctionCodeSigningConfigRequestTypeDef"
-    ) -> dict[str, Any]:
-        """No function has one: infrastructure tools ask for it all the same."""
-        reference = parse_reference(call, params["FunctionName"])
-        self.catalog.get(reference)
-        return {"CodeSigningConfigArn": "", "FunctionName": reference.key.name}
-
-    @operation("GetRuntimeManagementConfig")
-    async def get_runtime_management_config(
-        self, call: Call, params: "t.GetRuntimeManagementConfigRequestTypeDef"
-    ) -> dict[str, Any]:
-        reference = parse_reference(call, params["FunctionName"], params.get("Qualifier"))
-        self.catalog.get(reference)
-        return {"UpdateRuntimeOn": "Auto", "FunctionArn": reference.arn}
-
     async def _reserve(self, call: Call, name: str, reserved: int | None, check: Any) -> None:
         reference = parse_reference(call, name)
         key = reference.key
@@ -146,11 +132,18 @@ class SettingOperations(LambdaBase):
 
         await self.catalog.change(key, write)
 
+    async def _check_destinations(self, function: Function, config: Mapping[str, Any]) -> None:
+        for kind, allowed in _DESTINATIONS.items():
+            arn = config.get(kind, {}).get("Destination")
+            if arn:
+                check_destination(arn, function.key.arn, allowed)
+                await check_right(self.roles, function.key, function.latest.configuration["Role"], arn)
+
     async def _save_event_invoke(self, call: Call, params: Mapping[str, Any], *, keep: bool) -> dict[str, Any]:
         """`keep` leaves what the request does not name as it was."""
         reference = parse_reference(call, params["FunctionName"], params.get("Qualifier"))
         key, qualifier = reference.key, reference.qualifier or LATEST
-        _check_destinations(params.get("DestinationConfig", {}), key.arn)
+        await self._check_destinations(self.catalog.get(reference), params.get("DestinationConfig", {}))
 
         def write(tx: Transaction) -> dict[str, Any]:
             function = loaded(tx, reference)
@@ -185,20 +178,3 @@ def _event_invoke(function: Function, reference: Reference) -> dict[str, Any]:
             fields={"Type": "User"},
         )
     return found
-
-
-def _check_destinations(config: Mapping[str, Any], function_arn: str) -> None:
-    for kind in ("OnSuccess", "OnFailure"):
-        arn = config.get(kind, {}).get("Destination")
-        if arn:
-            check_destination(arn, function_arn, ("sqs", "sns", "lambda"))
-
-
-def check_destination(arn: str, function_arn: str, allowed: tuple[str, ...]) -> None:
-    service = arn.split(":")[2] if arn.count(":") >= 5 else ""
-    if service in ("events", "s3"):
-        raise NotImplementedByCloudlet(f"destinations of the service {service}")
-    if service not in allowed:
-        raise invalid(f"The provided destination config DestinationConfig is invalid: {arn}")
-    if arn == function_arn:
-        raise invalid("You can't specify the function as a destination for itself.")

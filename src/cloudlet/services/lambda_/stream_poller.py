@@ -10,6 +10,7 @@ import orjson
 
 from cloudlet.core.errors import AwsError
 from cloudlet.core.signals import Listener
+from cloudlet.services.lambda_.destinations import service_of
 from cloudlet.services.lambda_.events import iso_time
 from cloudlet.services.lambda_.poller import LARGEST_BATCH, Attempt, Poller, Surroundings, back_off
 from cloudlet.store import Transaction
@@ -212,7 +213,12 @@ class StreamPoller(Poller):
         if not self._destination:
             return
         target, record = self._destination, self._failure(shard, batch, condition, count, attempt)
-        await self._around.store.write(lambda tx: self._around.events.put_destination(tx, self.key, target, record))
+        folder = f"aws/lambda/{self._uuid}/{shard}"
+        if service_of(target) == "s3":
+            record["payload"] = orjson.dumps({"Records": batch}).decode()
+        await self._around.store.write(
+            lambda tx: self._around.events.put_destination(tx, self.key, target, record, folder)
+        )
 
     def _failure(
         self, shard: str, batch: list[dict[str, Any]], condition: str, count: int, attempt: Attempt | None

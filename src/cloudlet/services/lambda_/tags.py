@@ -1,4 +1,4 @@
-"""Operations on tags of functions and event source mappings."""
+"""Operations on tags of functions, event source mappings and code signing configurations."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from types_boto3_lambda import type_defs as t
 
 _MOST_TAGS = 50
-_MAPPING = ":event-source-mapping:"
+# The tables of what has tags beside functions, with the column of their ids, by the type in their ARN.
+_TABLES = {
+    "event-source-mapping": ("event_source_mapping", "uuid"),
+    "code-signing-config": ("code_signing_config", "id"),
+}
 
 
 class TagOperations(LambdaBase):
@@ -36,13 +40,13 @@ class TagOperations(LambdaBase):
     @operation("ListTags")
     async def list_tags(self, call: Call, params: "t.ListTagsRequestTypeDef") -> dict[str, Any]:
         arn = params["Resource"]
-        if _MAPPING in arn:
-            return {"Tags": _mapping_tags(self.store.reader, arn)}
+        if _kind(arn) in _TABLES:
+            return {"Tags": _tags(self.store.reader, arn)}
         return {"Tags": self.catalog.get(parse_reference(call, arn)).tags}
 
     async def _change(self, call: Call, arn: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
-        if _MAPPING in arn:
-            await self.store.write(lambda tx: _change_mapping(tx, arn, change))
+        if _kind(arn) in _TABLES:
+            await self.store.write(lambda tx: _change(tx, arn, change))
             return
         reference = parse_reference(call, arn)
         key = reference.key
@@ -59,18 +63,24 @@ class TagOperations(LambdaBase):
         await self.catalog.change(key, write)
 
 
-def _change_mapping(tx: Transaction, arn: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
-    tags = _checked(change(_mapping_tags(tx, arn)))
-    tx.execute("UPDATE event_source_mapping SET tags = ? WHERE uuid = ?", (orjson.dumps(tags), arn.split(":")[-1]))
+def _kind(arn: str) -> str:
+    return arn.split(":")[5] if arn.count(":") >= 6 else ""
 
 
-def _mapping_tags(reader: Reader, arn: str) -> dict[str, str]:
-    _, _, _, region, account, _, uuid = arn.split(":")
+def _change(tx: Transaction, arn: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+    tags = _checked(change(_tags(tx, arn)))
+    table, column = _TABLES[_kind(arn)]
+    tx.execute(f"UPDATE {table} SET tags = ? WHERE {column} = ?", (orjson.dumps(tags), arn.split(":")[-1]))
+
+
+def _tags(reader: Reader, arn: str) -> dict[str, str]:
+    _, _, _, region, account, kind, id_ = arn.split(":")
+    table, column = _TABLES[kind]
     row = reader.one(
-        "SELECT tags FROM event_source_mapping WHERE uuid = ? AND account = ? AND region = ?", (uuid, account, region)
+        f"SELECT tags FROM {table} WHERE {column} = ? AND account = ? AND region = ?", (id_, account, region)
     )
     if row is None:
-        raise _no_mapping()
+        raise _missing()
     return orjson.loads(row[0])
 
 
@@ -80,7 +90,7 @@ def _checked(tags: dict[str, str]) -> dict[str, str]:
     return tags
 
 
-def _no_mapping() -> AwsError:
+def _missing() -> AwsError:
     return AwsError(
         "ResourceNotFoundException", "The resource you requested does not exist.", status=404, fields={"Type": "User"}
     )

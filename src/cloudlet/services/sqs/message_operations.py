@@ -47,7 +47,7 @@ class MessageOperations(SqsBase):
     @operation("SendMessage")
     async def send_message(self, call: Call, params: "t.SendMessageRequestTypeDef") -> dict[str, Any]:
         queue = self.queue_of(call, params)
-        message = read_message(params, queue.maximum_size)
+        message = read_message(params, queue.maximum_size, call.trace_id)
         sending.check_for_queue(queue, message)
         (sent,) = await self._send(call, queue, [message])
         return _sent_output(message, sent)
@@ -60,7 +60,7 @@ class MessageOperations(SqsBase):
         messages: dict[str, OutgoingMessage] = {}
         for entry in params["Entries"]:
             try:
-                message = read_message(entry, queue.maximum_size)
+                message = read_message(entry, queue.maximum_size, call.trace_id)
                 sending.check_for_queue(queue, message)
                 messages[entry["Id"]] = message
             except SqsError as error:

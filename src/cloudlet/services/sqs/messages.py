@@ -39,8 +39,11 @@ class OutgoingMessage:
         return encode_attributes(self.attributes) if self.attributes else None
 
 
-def read_message(entry: Mapping[str, Any], maximum_size: int) -> OutgoingMessage:
-    """A SendMessage input or a batch entry. Raises SqsError for what breaks a rule."""
+def read_message(entry: Mapping[str, Any], maximum_size: int, trace_id: str | None) -> OutgoingMessage:
+    """A SendMessage input or a batch entry. Raises SqsError for what breaks a rule.
+
+    `trace_id` is that of the request: a message has it unless it brings a trace header of its own.
+    """
     body: str = entry["MessageBody"]
     if not body:
         raise missing_parameter("MessageBody")
@@ -59,7 +62,7 @@ def read_message(entry: Mapping[str, Any], maximum_size: int) -> OutgoingMessage
     return OutgoingMessage(
         body,
         attributes,
-        _trace_header(entry),
+        _trace_header(entry) or trace_id,
         _identifier("MessageGroupId", entry),
         _identifier("MessageDeduplicationId", entry),
         _delay(entry),
