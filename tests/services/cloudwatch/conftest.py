@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cloudwatch(server: Any) -> Any:
     return server.client("cloudwatch")
 

@@ -76,7 +76,7 @@ def _page(results: Sequence[dict[str, Any]], after: int, most: int) -> tuple[lis
         size = len(result["Timestamps"])
         begin, end = max(after - position, 0), min(after + most - position, size)
         if begin < end or (size == 0 and after == 0):
-            status = "Complete" if end >= size else "PartialData"
+            status = "Complete" if end >= size or not size else "PartialData"
             part = {name: result[name][begin:end] for name in ("Timestamps", "Values")}
             page.append({**result, **part, "StatusCode": status})
         position += size

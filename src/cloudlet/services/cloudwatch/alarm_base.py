@@ -1,0 +1,56 @@
+"""What alarm operations stand on: who looks at alarms, who changes them, and the actions that leave."""
+
+from collections.abc import Iterable, Sequence
+
+from cloudlet.core.context import Call
+from cloudlet.core.service import Params
+from cloudlet.services.cloudwatch.alarm_actions import AlarmActions
+from cloudlet.services.cloudwatch.alarm_changes import AlarmChanges
+from cloudlet.services.cloudwatch.base import CloudWatchBase
+from cloudlet.services.cloudwatch.datums import Datum
+from cloudlet.services.cloudwatch.evaluator import Evaluator
+from cloudlet.store import Outbox
+
+_OF_SEVERAL = frozenset({"DeleteAlarms", "EnableAlarmActions", "DisableAlarmActions"})
+_WITH_TAGS = frozenset({"PutMetricAlarm", "PutCompositeAlarm", "PutDashboard"})
+
+
+class AlarmBase(CloudWatchBase):
+    outbox: Outbox
+    changes: AlarmChanges
+    evaluator: Evaluator
+
+    async def start(self) -> None:
+        await super().start()
+        actions = AlarmActions(self.cloud)
+        self.outbox = actions.outbox = Outbox(self.store, self.cloud.clock, actions.deliver)
+        self.changes = AlarmChanges(actions, lambda: self.evaluator.wake())
+        self.evaluator = Evaluator(self.store, self.cloud.clock, self.changes, self.take_over)
+
+    async def recover(self) -> None:
+        await super().recover()
+        self.outbox.start()
+        self.evaluator.start()
+
+    async def drain(self) -> None:
+        """What was not done yet stays in the outbox for the next start."""
+        await self.evaluator.stop()
+        await self.outbox.stop()
+        await super().drain()
+
+    async def stop(self) -> None:
+        await self.evaluator.stop()
+        await self.outbox.stop()
+        await super().stop()
+
+    def data_arrived(self, datums: Sequence[Datum]) -> None:
+        self.evaluator.data_arrived(datums)
+
+    def counts_as(self, call: Call, params: Params) -> Iterable[tuple[str, Params]]:
+        """Each alarm that is named must be allowed; tags that come with something new need the right to tag."""
+        if call.operation in _OF_SEVERAL:
+            return [(call.operation, {"AlarmName": name}) for name in params["AlarmNames"]]
+        asked = [(call.operation, params)]
+        if call.operation in _WITH_TAGS and params.get("Tags"):
+            asked.append(("TagResource", {"ResourceARN": self.resource(call, params), "Tags": params["Tags"]}))
+        return asked
