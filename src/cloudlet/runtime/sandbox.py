@@ -19,7 +19,7 @@ from cloudlet.runtime.variables import zygote_variables
 
 _log = logging.getLogger(__name__)
 
-_NURSERY = Path(__file__).with_name("nursery.py")
+_NURSERY = Path(__file__).parent / "clients" / "python" / "nursery.py"
 _SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
 # What programs need to find hosts, check certificates and tell the local time.
 _ETC = (

@@ -11,7 +11,7 @@ from cloudlet.runtime.languages.launcher import Interpreter
 
 _log = logging.getLogger(__name__)
 
-_PROBE_SECONDS = 10
+_SECONDS = 30
 
 
 def on_path(name: str) -> Iterator[Path]:
@@ -31,11 +31,12 @@ def matching(root: str, pattern: str) -> list[Path]:
     return sorted((path for path in folder.glob(pattern) if os.access(path, os.X_OK)), key=_numbers, reverse=True)
 
 
-def ask(program: Path, *arguments: str) -> str | None:
+def ask(program: Path, *arguments: str, **variables: str) -> str | None:
     """What a program prints; None if it does not run, as those that stand for another one may not."""
+    environment = {**os.environ, **variables}
     try:
         answer = subprocess.run(
-            [program, *arguments], capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False
+            [program, *arguments], env=environment, capture_output=True, text=True, timeout=_SECONDS, check=False
         )
     except (OSError, subprocess.SubprocessError) as error:
         _log.info("a program does not run", extra={"program": str(program), "reason": str(error)})

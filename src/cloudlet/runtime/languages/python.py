@@ -11,11 +11,16 @@ from cloudlet.runtime.languages.launcher import Interpreter, Launcher, Places, R
 
 BOOTSTRAP = "bootstrap.py"
 INSTALLED = "runtime"
-_FOLDER = Path(__file__).parents[1]
-# What functions find installed in the runtime, as on AWS. boto3 needs the first of these versions.
-_FILES = {BOOTSTRAP: _FOLDER / "bootstrap.py", INSTALLED: Path(sys.prefix) / "lambda-python"}
+_FOLDER = Path(__file__).parents[1] / "clients" / "python"
+_FILES = {
+    **{name: _FOLDER / name for name in (BOOTSTRAP, "runtime_client.py")},
+    # What functions find installed in the runtime, as on AWS.
+    INSTALLED: Path(sys.prefix) / "lambda-python",
+}
+# boto3 needs the first of them.
 _VERSIONS = tuple((3, minor) for minor in range(10, 16))
 _ASK = "import sys; print(*sys.version_info[:2], sys.base_prefix, getattr(sys, '_base_executable', sys.executable))"
+_LOAD = "import awslambdaric.bootstrap, boto3; [boto3.client(name, 'us-east-1') for name in ('s3', 'sqs', 'sns')]"
 _OWN = Interpreter(Path(sys.executable).resolve(), sys.version_info[:2], Path(sys.base_prefix).resolve())
 
 
@@ -36,6 +41,9 @@ def find(runtime: str) -> Launcher:
     found = _OWN if wanted == _OWN.version else machine.nearest(_candidates(wanted), wanted, _identify)
     if found is None:
         raise RuntimeMissing(f"There is no Python for {runtime}. Install python{major}.{minor}.")
+    if found != _OWN:
+        # It compiles what functions will load, once: they may not write beside it.
+        machine.ask(found.program, "-S", "-c", _LOAD, PYTHONPATH=str(_FILES[INSTALLED]), PYTHONDONTWRITEBYTECODE="")
     note = None if found.version == wanted else f"Python {'.'.join(map(str, found.version))}"
     return Launcher(runtime, Python(), found, _FILES, (found.home,), note)
 

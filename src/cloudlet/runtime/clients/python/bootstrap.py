@@ -4,6 +4,8 @@ It is run by path, outside of Cloudlet's package, with nothing but the standard 
 Arguments: the folder of the runtime interface client, the folder of the layers.
 """
 
+from __future__ import annotations
+
 import gc
 import os
 import sys
@@ -15,7 +17,7 @@ def main() -> None:
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # whatever Cloudlet itself was started with
     runtime, layers = sys.argv[1:]
     standard = standard_path(runtime)
-    sys.path[:] = [runtime, *standard]
+    sys.path[:] = client_path(runtime, standard)
     import awslambdaric.bootstrap  # noqa: F401  # pyright: ignore[reportMissingImports]
 
     # The function may bring its own version of what the client has loaded for itself.
@@ -28,6 +30,11 @@ def standard_path(runtime: str) -> list[str]:
     """The folders of the standard library."""
     own = (os.path.dirname(os.path.abspath(__file__)), runtime)
     return [path for path in sys.path if path not in own]
+
+
+def client_path(runtime: str, standard: list[str]) -> list[str]:
+    """Where the client finds itself, and at the end, in this folder, what takes the place of its extension."""
+    return [runtime, *standard, os.path.dirname(os.path.abspath(__file__))]
 
 
 def run(runtime: str, layers: str, standard: list[str]) -> None:

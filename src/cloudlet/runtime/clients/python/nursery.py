@@ -6,6 +6,8 @@ cgroup to join. What it gets and what it answers is told in `zygote.py`.
 Arguments: the folder of the runtime interface client, the folder of the layers.
 """
 
+from __future__ import annotations
+
 import array
 import ctypes
 import gc
@@ -294,11 +296,11 @@ def main() -> None:
     runtime, layers = sys.argv[1:]
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [here, *sys.path]
-    from bootstrap import run, standard_path  # pyright: ignore[reportMissingImports]
+    from bootstrap import client_path, run, standard_path  # pyright: ignore[reportMissingImports]
 
     del sys.modules["bootstrap"]
     standard = standard_path(runtime)
-    sys.path[:] = [runtime, *standard]
+    sys.path[:] = client_path(runtime, standard)
     sys.path_importer_cache.clear()
     nursery = Nursery()
     # The first request is for a process that does nothing: it shows whether this works, while the rest is loaded.
