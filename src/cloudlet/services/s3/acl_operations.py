@@ -11,8 +11,8 @@ from cloudlet.core.service import operation
 from cloudlet.services.s3 import acl
 from cloudlet.services.s3.buckets import Bucket
 from cloudlet.services.s3.errors import s3_error
-from cloudlet.services.s3.notifications import Occurrence
 from cloudlet.services.s3.object_operations import ObjectOperations, check_owner_keeps_control
+from cloudlet.services.s3.occurrences import Occurrence
 from cloudlet.store import Transaction
 
 Params = dict[str, Any]

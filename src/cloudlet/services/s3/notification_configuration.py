@@ -8,6 +8,8 @@ from urllib.parse import unquote_plus
 
 from cloudlet.core.arn import Arn
 from cloudlet.core.errors import NotImplementedByCloudlet
+from cloudlet.services.s3.bridge_events import default_bus
+from cloudlet.services.s3.buckets import Bucket
 from cloudlet.services.s3.errors import invalid_argument, s3_error
 from cloudlet.services.s3.notifications import covers
 
@@ -21,10 +23,8 @@ _KINDS = {
 _FAMILIES = ("s3:ObjectCreated:", "s3:ObjectRemoved:", "s3:ObjectTagging:", "s3:ObjectAcl:", "s3:LifecycleExpiration:")
 
 
-def destinations_to_keep(configuration: Mapping[str, Any]) -> list[Destination]:
+def destinations_to_keep(configuration: Mapping[str, Any], bucket: Bucket) -> list[Destination]:
     """Raises InvalidArgument, NotImplementedByCloudlet for events that cannot occur here."""
-    if "EventBridgeConfiguration" in configuration:
-        raise NotImplementedByCloudlet("notifications to Amazon EventBridge")
     found = [
         _destination(entry, entry[arn_member], service)
         for member, (arn_member, service) in _KINDS.items()
@@ -35,6 +35,8 @@ def destinations_to_keep(configuration: Mapping[str, Any]) -> list[Destination]:
         raise s3_error("InvalidArgument", "Same ID used for multiple configurations. IDs must be unique")
     for one, other in combinations(found, 2):
         _check_overlap(one, other)
+    if "EventBridgeConfiguration" in configuration:
+        found.append(_to_event_bridge(bucket))
     return found
 
 
@@ -43,6 +45,9 @@ def document(destinations: list[Destination]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for destination in destinations:
         service = Arn.parse(destination["arn"]).service
+        if service == "events":
+            found["EventBridgeConfiguration"] = {}
+            continue
         member, arn_member = next((m, arn) for m, (arn, kind) in _KINDS.items() if kind == service)
         entry: dict[str, Any] = {
             "Id": destination["id"],
@@ -58,6 +63,12 @@ def document(destinations: list[Destination]) -> dict[str, Any]:
             entry["Filter"] = {"Key": {"FilterRules": rules}}
         found.setdefault(member, []).append(entry)
     return found
+
+
+def _to_event_bridge(bucket: Bucket) -> Destination:
+    """All events, whatever the key: rules choose among them."""
+    events = [f"{family}*" for family in _FAMILIES]
+    return {"id": "EventBridge", "arn": default_bus(bucket), "events": events, "prefix": "", "suffix": ""}
 
 
 def _destination(entry: Mapping[str, Any], arn: str, service: str) -> Destination:

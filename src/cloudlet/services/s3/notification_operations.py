@@ -24,7 +24,7 @@ class NotificationOperations(S3Base):
     @operation("PutBucketNotificationConfiguration")
     async def put_bucket_notification_configuration(self, call: Call, params: Params) -> None:
         bucket = self.bucket_of(params)
-        destinations = configuration.destinations_to_keep(params["NotificationConfiguration"])
+        destinations = configuration.destinations_to_keep(params["NotificationConfiguration"], bucket)
         if not params.get("SkipDestinationValidation"):
             await self._validate(call, bucket, {destination["arn"] for destination in destinations})
         await self.buckets.put_setting(bucket, "notification", destinations or None)
@@ -35,6 +35,8 @@ class NotificationOperations(S3Base):
         refused: dict[str, str] = {}
         for number, arn in enumerate(sorted(arns - known), 1):
             service = Arn.parse(arn).service
+            if service == "events":
+                continue
             try:
                 if service == "lambda":
                     await self.notifier.may_invoke(arn, bucket)

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote_plus
@@ -14,8 +14,10 @@ from cloudlet.core.context import Call, Principal
 from cloudlet.core.errors import AwsError
 from cloudlet.core.service import Cloud
 from cloudlet.core.timestamps import to_iso8601
+from cloudlet.services.s3 import bridge_events
 from cloudlet.services.s3.buckets import Bucket
 from cloudlet.services.s3.objects import NewObject, Written
+from cloudlet.services.s3.occurrences import Occurrence
 from cloudlet.store import Completion, Delivery, Outbox, Retry, Transaction
 
 _PRINCIPAL = "s3.amazonaws.com"
@@ -23,21 +25,8 @@ _PRINCIPAL = "s3.amazonaws.com"
 _PATIENCE = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
-    """Something that happened to an object, as its record tells it."""
-
-    event: str
-    key: str
-    sequence: int
-    time: float
-    size: int | None = None
-    etag: str | None = None
-    version: str | None = None
-
-
 class Notifier:
-    """Writes events to the outbox and carries them to queues, topics and functions."""
+    """Writes events to the outbox and carries them to queues, topics, functions and EventBridge."""
 
     outbox: Outbox
 
@@ -57,33 +46,56 @@ class Notifier:
     def put(self, tx: Transaction, call: Call, bucket: Bucket, what: Occurrence) -> None:
         """One row per destination, in the transaction of the change itself."""
         for destination in destinations(bucket, what.event, what.key):
-            record = _record(call, bucket, what, destination["id"])
-            payload = {"bucket": bucket.arn, "account": bucket.account, "message": {"Records": [record]}}
+            payload: dict[str, Any] = {"bucket": bucket.arn, "account": bucket.account}
+            if destination["arn"] == bridge_events.default_bus(bucket):
+                payload["entry"] = bridge_events.entry(call, bucket, what)
+            else:
+                payload["message"] = {"Records": [_record(call, bucket, what, destination["id"])]}
+            if call.trace_id is not None:
+                payload["trace_id"] = call.trace_id
             self.outbox.put(tx, destination["arn"], payload)
 
     async def deliver(self, delivery: Delivery) -> Completion | None:
         """What the destination refuses is tried again for an hour; its own failures are tried until it answers."""
         payload = delivery.payload
-        message = orjson.dumps(payload["message"]).decode()
+        trace_id = payload.get("trace_id")
         try:
-            await self.send(delivery.target, message, payload["bucket"], payload["account"])
+            if "entry" in payload:
+                await self._put_event(delivery.target, payload, trace_id)
+            else:
+                message = orjson.dumps(payload["message"]).decode()
+                await self.send(delivery.target, message, payload["bucket"], payload["account"], trace_id)
         except AwsError as error:
             if error.status < 500 and self._cloud.clock.now() - delivery.created > _PATIENCE:
                 return None
             raise Retry(min(2.0**delivery.attempts, 300.0)) from error
         return None
 
-    async def send(self, target: str, message: str, bucket_arn: str, account: str) -> None:
+    async def send(self, target: str, message: str, bucket_arn: str, account: str, trace_id: str | None = None) -> None:
         arn = Arn.parse(target)
         api, name, params = _request(arn, target, message, self._cloud.settings.endpoint_url)
-        await self._call(api, name, params, arn, bucket_arn, account)
+        await self._call(api, name, params, arn, bucket_arn, account, trace_id)
 
     async def may_invoke(self, function: str, bucket: Bucket) -> None:
         """Raises AwsError unless the bucket may invoke the function."""
         params = {"FunctionName": function, "InvocationType": "DryRun"}
         await self._call("lambda", "Invoke", params, Arn.parse(function), bucket.arn, bucket.account)
 
-    async def _call(self, api: str, name: str, params: dict[str, Any], arn: Arn, bucket_arn: str, account: str) -> None:
+    async def _put_event(self, bus: str, payload: Mapping[str, Any], trace_id: str | None) -> None:
+        entry = {**payload["entry"], "Time": datetime.fromtimestamp(payload["entry"]["Time"], UTC)}
+        params, arn = {"Entries": [entry]}, Arn.parse(bus)
+        await self._call("events", "PutEvents", params, arn, payload["bucket"], payload["account"], trace_id)
+
+    async def _call(
+        self,
+        api: str,
+        name: str,
+        params: dict[str, Any],
+        arn: Arn,
+        bucket_arn: str,
+        account: str,
+        trace_id: str | None = None,
+    ) -> None:
         await self._cloud.call(
             api,
             name,
@@ -92,6 +104,7 @@ class Notifier:
             region=arn.region,
             account=arn.account,
             source_arn=bucket_arn,
+            trace_id=trace_id,
         )
 
 

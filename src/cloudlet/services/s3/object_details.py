@@ -6,9 +6,9 @@ from cloudlet.core.context import Call
 from cloudlet.core.service import operation
 from cloudlet.services.s3 import listing
 from cloudlet.services.s3.buckets import Bucket
-from cloudlet.services.s3.notifications import Occurrence
 from cloudlet.services.s3.object_operations import ObjectOperations
 from cloudlet.services.s3.objects import ObjectVersion
+from cloudlet.services.s3.occurrences import Occurrence
 from cloudlet.services.s3.tagging import OBJECT_TAGS, tag_set, tags_of_set
 from cloudlet.services.s3.uploads import parts_of
 from cloudlet.store import Transaction

@@ -11,7 +11,6 @@ from cloudlet.services.s3.base import S3Base
 from cloudlet.services.s3.buckets import Bucket, versioning_of
 from cloudlet.services.s3.conditions import matches
 from cloudlet.services.s3.errors import precondition_failed, s3_error
-from cloudlet.services.s3.notifications import Occurrence
 from cloudlet.services.s3.objects import (
     ObjectVersion,
     check_key,
@@ -20,6 +19,7 @@ from cloudlet.services.s3.objects import (
     put_delete_marker,
     remove_version,
 )
+from cloudlet.services.s3.occurrences import Occurrence
 from cloudlet.store import Transaction
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from cloudlet.services.s3.base import LIFECYCLE_CHANGED
 from cloudlet.services.s3.buckets import Bucket
 from cloudlet.services.s3.lifecycle import DAY, Rule, applies, due, expires
 from cloudlet.services.s3.multipart import MultipartOperations
-from cloudlet.services.s3.notifications import Occurrence
 from cloudlet.services.s3.objects import live_object, object_version, put_delete_marker, remove_version
+from cloudlet.services.s3.occurrences import Occurrence
 from cloudlet.store import Reader, Transaction
 
 _log = logging.getLogger(__name__)

@@ -70,7 +70,8 @@ def _notification(value: Properties) -> Properties:
     ):
         if value.get(declared):
             found[member] = [_event(each, target, arn) for each in value[declared]]
-    if "EventBridgeConfiguration" in value:
+    bridge = value.get("EventBridgeConfiguration")
+    if bridge is not None and str(bridge.get("EventBridgeEnabled", True)).lower() == "true":
         found["EventBridgeConfiguration"] = {}
     return found
 
