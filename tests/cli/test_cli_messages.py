@@ -40,6 +40,7 @@ def test_env_can_be_evaluated_by_a_shell_before_the_server_runs(tmp_path: Path):
         "export AWS_ACCESS_KEY_ID=AKIAEXAMPLE",
         "export AWS_SECRET_ACCESS_KEY='it'\"'\"'s secret'",
         "export AWS_DEFAULT_REGION=us-east-1",
+        "export AWS_DISABLE_HOST_PREFIX_INJECTION=true",
     ]
 
 

@@ -48,6 +48,7 @@ def create_account(connection: Connection, name: str) -> None:
     typer.echo(f"export AWS_ACCESS_KEY_ID={quote(account['access_key_id'])}")
     typer.echo(f"export AWS_SECRET_ACCESS_KEY={quote(account['secret_access_key'])}")
     typer.echo(f"export AWS_DEFAULT_REGION={quote(connection.region)}")
+    typer.echo("export AWS_DISABLE_HOST_PREFIX_INJECTION=true")
 
 
 def list_accounts(connection: Connection, console: Console) -> None:

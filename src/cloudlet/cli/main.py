@@ -79,6 +79,8 @@ def env(data: Data = None) -> None:
         "AWS_ACCESS_KEY_ID": key.access_key_id,
         "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
         "AWS_DEFAULT_REGION": connection.region(),
+        # Some operations have hosts of their own on AWS (`stream-logs…`), which this machine's name has not.
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
     }
     for name, value in values.items():
         typer.echo(f"export {name}={quote(value)}")

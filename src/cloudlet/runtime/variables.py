@@ -28,6 +28,8 @@ def environment_variables(
     return {
         **logging,
         "AWS_ENDPOINT_URL": endpoint_url,
+        # Some operations have hosts of their own on AWS; here there is one.
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         # Plain HTTP to the same machine needs no proxy.
         "NO_PROXY": "localhost,127.0.0.1",
         **function.variables,
