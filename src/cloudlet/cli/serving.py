@@ -38,6 +38,7 @@ def up(arguments: list[str]) -> None:
         options.port,
         default_region=connection.region(),
         smtp_url=options.smtp_url,
+        sns_certificate_url=options.sns_certificate_url,
     )
 
     def ready(url: str) -> None:
@@ -80,6 +81,12 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         default=os.environ.get("CLOUDLET_SMTP_URL") or None,
         help="where SNS e-mails go: smtp://user:password@host:587 [or CLOUDLET_SMTP_URL]",
     )
+    parser.add_argument(
+        "--sns-certificate-url",
+        type=_web_address,
+        default=os.environ.get("CLOUDLET_SNS_CERTIFICATE_URL") or None,
+        help="where subscribers find the certificate of SNS [default: here; or CLOUDLET_SNS_CERTIFICATE_URL]",
+    )
     parser.add_argument("--log-level", default="info", help="debug, info, warning or error [default: %(default)s]")
     return parser.parse_args(arguments)
 
@@ -88,6 +95,12 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 65535")
     return int(text)
+
+
+def _web_address(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"{text} does not begin with https:// or http://")
+    return text.rstrip("/")
 
 
 def _run(settings: Settings, ready: Callable[[str], None]) -> None:

@@ -9,6 +9,8 @@ class Settings:
     """`port` is 0 until the server is bound where the system was asked for a free one.
 
     `smtp_url` (`smtp://user:password@host:587`) is where SNS e-mails go; without it, into the local mailbox.
+    `sns_certificate_url` is the address under which subscribers find the certificate of SNS, where that is not this
+    server's own.
     """
 
     data: Path
@@ -16,6 +18,7 @@ class Settings:
     port: int = 4566
     default_region: str = "us-east-1"
     smtp_url: str | None = None
+    sns_certificate_url: str | None = None
 
     @property
     def endpoint_url(self) -> str:

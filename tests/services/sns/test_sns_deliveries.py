@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import time
 from typing import Any
 
 import pytest
@@ -211,6 +212,44 @@ async def test_short_messages_go_into_the_local_mailbox(sns: Any) -> None:
         ("+49307654321", "to one phone"),
         ("+49301234567", "Shop> hello"),
     ]
+
+
+async def test_a_throttled_web_server_gets_so_many_a_second(sns: Any, subscriber: Any) -> None:
+    topic = await sns.topic()
+    policy = json.dumps({"throttlePolicy": {"maxReceivesPerSecond": 20}})
+    await confirmed(sns, subscriber, topic, DeliveryPolicy=policy, RawMessageDelivery="true")
+    begin = time.monotonic()
+    for number in range(5):
+        await sns("Publish", TopicArn=topic, Message=str(number))
+    assert sorted([(await subscriber.next())[1] for _ in range(5)]) == ["0", "1", "2", "3", "4"]
+    assert time.monotonic() - begin >= 4 / 20
+
+
+async def test_a_web_server_is_told_of_the_end_and_may_undo_it(sns: Any, subscriber: Any) -> None:
+    topic = await sns.topic()
+    subscription = await confirmed(sns, subscriber, topic, RawMessageDelivery="true")
+    await sns("Unsubscribe", SubscriptionArn=subscription)
+    headers, body = await subscriber.next()
+    told = json.loads(body)
+    assert (headers["x-amz-sns-message-type"], told["Type"]) == ("UnsubscribeConfirmation", "UnsubscribeConfirmation")
+    assert headers["x-amz-sns-subscription-arn"] == subscription
+    assert told["Message"].startswith(f"You have chosen to deactivate subscription {subscription}.\n")
+    assert text_to_sign(told).startswith("Message\n")
+    assert (await sns("ListSubscriptionsByTopic", TopicArn=topic))["Subscriptions"] == []
+    assert (await visit(sns, told["SubscribeURL"]))[0] == 200
+    found = (await sns("GetSubscriptionAttributes", SubscriptionArn=subscription))["Attributes"]
+    assert (found["PendingConfirmation"], found["RawMessageDelivery"]) == ("false", "true")
+    assert (await visit(sns, told["SubscribeURL"]))[0] == 400
+
+
+async def test_the_certificate_may_have_another_address(sns: Any) -> None:
+    sns.cloud.settings.sns_certificate_url = "https://sns.us-east-1.amazonaws.com"
+    topic = await sns.topic()
+    queue = await sns.queue("orders", topic)
+    await sns.subscribe(topic, "sqs", sns.arn(queue))
+    await sns("Publish", TopicArn=topic, Message="signed")
+    address = json.loads((await sns.received(queue))["Body"])["SigningCertURL"]
+    assert re.fullmatch(r"https://sns\.us-east-1\.amazonaws\.com/SimpleNotificationService-\w+\.pem", address)
 
 
 async def test_a_link_with_a_wrong_token_is_refused(sns: Any) -> None:

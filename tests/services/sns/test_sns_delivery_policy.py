@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
+from cloudlet.core.errors import AwsError
 from cloudlet.services.sns.delivery_policy import (
     BY_MAIL,
     WITHIN_AWS,
@@ -77,6 +77,11 @@ def test_bad_policies_are_refused(healthy: dict[str, object]) -> None:
         check_subscription_policy(json.dumps({"healthyRetryPolicy": healthy}))
 
 
-def test_throttling_is_not_implemented() -> None:
-    with pytest.raises(NotImplementedByCloudlet):
-        check_subscription_policy('{"throttlePolicy": {"maxReceivesPerSecond": 10}}')
+def test_a_subscription_may_be_throttled_by_itself_or_by_its_topic() -> None:
+    topic = json.dumps({"http": {"defaultThrottlePolicy": {"maxReceivesPerSecond": 5}}})
+    own = json.dumps({"throttlePolicy": {"maxReceivesPerSecond": 10}})
+    assert effective_subscription_policy(None, None)["throttlePolicy"] is None
+    assert effective_subscription_policy(topic, None)["throttlePolicy"] == {"maxReceivesPerSecond": 5}
+    assert effective_subscription_policy(topic, own)["throttlePolicy"] == {"maxReceivesPerSecond": 10}
+    with pytest.raises(AwsError, match="maxReceivesPerSecond"):
+        check_subscription_policy('{"throttlePolicy": {"maxReceivesPerSecond": 0}}')

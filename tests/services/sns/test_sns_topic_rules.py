@@ -239,3 +239,17 @@ async def test_batches_that_fail_as_a_whole(sns: Any, ids: list[str], code: str)
     with pytest.raises(AwsError) as refused:
         await sns("PublishBatch", TopicArn=topic, PublishBatchRequestEntries=entries)
     assert refused.value.code == code
+
+
+async def test_a_topic_has_at_most_two_hundred_filter_policies(sns: Any) -> None:
+    topic = await sns.topic()
+    policy = '{"kind": ["news"]}'
+    for number in range(200):
+        await sns.subscribe(topic, "sms", f"+4930{number:07}", FilterPolicy=policy)
+    with pytest.raises(AwsError, match="FilterPolicyLimitExceeded"):
+        await sns.subscribe(topic, "sms", "+49309999999", FilterPolicy=policy)
+    plain = await sns.subscribe(topic, "sms", "+49309999999")
+    with pytest.raises(AwsError, match="FilterPolicyLimitExceeded"):
+        await sns(
+            "SetSubscriptionAttributes", SubscriptionArn=plain, AttributeName="FilterPolicy", AttributeValue=policy
+        )

@@ -35,7 +35,7 @@ class SnsBase(Service):
     async def start(self) -> None:
         self.store = Store(self.cloud.settings.data / "sns.db", Path(__file__).with_name("schema.sql"))
         self.directory = Directory(self.store.reader)
-        self.signer = Signer(self.store)
+        self.signer = Signer(self.store, self.cloud.settings)
         self._deliverer = Deliverer(self.cloud, self.store, self.directory, self.signer)
         self.outbox = Outbox(
             self.store,

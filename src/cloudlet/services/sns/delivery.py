@@ -23,6 +23,7 @@ from cloudlet.services.sns.delivery_policy import (
 from cloudlet.services.sns.directory import Directory
 from cloudlet.services.sns.envelopes import (
     confirmation,
+    end_confirmation,
     for_subscriber,
     lambda_event,
     notification,
@@ -42,8 +43,10 @@ from cloudlet.services.sns.mail import (
 from cloudlet.services.sns.messages import body_for, decode_attributes
 from cloudlet.services.sns.outcomes import Refused, Unavailable
 from cloudlet.services.sns.publishing import StoredMessage, delivered, stored_message
+from cloudlet.services.sns.short_messages import default_sender, short_message
 from cloudlet.services.sns.signing import Signer
-from cloudlet.services.sns.subscriptions import Subscription
+from cloudlet.services.sns.subscriptions import Subscription, ended_subscription
+from cloudlet.services.sns.throttle import Throttle
 from cloudlet.services.sns.topics import Topic
 from cloudlet.store import Completion, Delivery, Retry, Store, Transaction
 
@@ -62,6 +65,7 @@ class Notification:
     body: str
     attributes: Mapping[str, Mapping[str, Any]]
     envelope: Mapping[str, Any]
+    trace_id: str | None = None
 
     @property
     def text(self) -> str:
@@ -75,6 +79,7 @@ class Deliverer:
         self._directory = directory
         self._signer = signer
         self._http = HttpEndpoints()
+        self._throttle = Throttle()
         self._by_protocol = {
             "sqs": self._to_sqs,
             "lambda": self._to_lambda,
@@ -93,6 +98,8 @@ class Deliverer:
         subscription = self._directory.find_subscription(delivery.target)
         if "token" in delivery.payload:
             return await self._ask_to_confirm(delivery, subscription)
+        if "ended" in delivery.payload:
+            return await self._tell_the_end(delivery)
         message = stored_message(self._store.reader, delivery.payload["message"])
         if message is None:
             return None
@@ -105,7 +112,7 @@ class Deliverer:
     async def _notify(
         self, delivery: Delivery, message: StoredMessage, topic: Topic, subscription: Subscription
     ) -> Completion | None:
-        found = await self._notification(message, topic, subscription, delivery.payload.get("sequence"))
+        found = await self._notification(message, topic, subscription, delivery.payload)
         try:
             return await self._by_protocol[subscription.protocol](found)
         except Unavailable as failure:
@@ -130,6 +137,23 @@ class Deliverer:
             _log.warning("confirmation refused", extra={"subscription": subscription.arn, "reason": str(failure)})
         return None
 
+    async def _tell_the_end(self, delivery: Delivery) -> None:
+        token = delivery.payload["ended"]
+        ended = ended_subscription(self._store.reader, token)
+        topic = self._directory.find_topic(ended.topic) if ended is not None else None
+        if ended is None or topic is None:
+            return
+        url, payload = self._cloud.settings.endpoint_url, delivery.payload
+        asked = confirmation(payload["message_id"], topic.arn, token, url, payload["time"])
+        envelope = await self._signer.signed(end_confirmation(asked, ended.arn), topic.signature_version)
+        content_type = self._content_type(topic, ended)
+        try:
+            await self._http.post(ended.endpoint, pretty(envelope), content_type, envelope, subscription=ended.arn)
+        except Unavailable:
+            self._again_later(delivery, topic, ended)
+        except Refused as failure:
+            _log.warning("confirmation refused", extra={"subscription": ended.arn, "reason": str(failure)})
+
     async def _send_confirmation(
         self, topic: Topic, subscription: Subscription, payload: Mapping[str, Any]
     ) -> Completion | None:
@@ -138,7 +162,7 @@ class Deliverer:
             url = subscribe_url(endpoint_url, topic.arn, token)
             return await self._mail(topic, confirmation_mail(subscription.endpoint, topic.arn, url))
         asked = confirmation(payload["message_id"], topic.arn, token, endpoint_url, payload["time"])
-        envelope = await self._signer.signed(asked, topic.signature_version, endpoint_url)
+        envelope = await self._signer.signed(asked, topic.signature_version)
         if subscription.protocol == "email-json":
             subject = "AWS Notification - Subscription Confirmation"
             mail = Mail("email-json", "AWS Notifications", subscription.endpoint, subject, pretty(envelope))
@@ -152,20 +176,21 @@ class Deliverer:
         return None
 
     async def _notification(
-        self, message: StoredMessage, topic: Topic, subscription: Subscription, sequence_number: str | None
+        self, message: StoredMessage, topic: Topic, subscription: Subscription, payload: Mapping[str, Any]
     ) -> Notification:
+        sequence_number, trace_id = payload.get("sequence"), payload.get("trace_id")
         body = body_for(message.body, bool(message.structured), subscription.protocol)
         attributes = decode_attributes(message.attributes)
         if subscription.raw or subscription.protocol in ("email", "sms"):
-            return Notification(message, topic, subscription, body, attributes, {})
+            return Notification(message, topic, subscription, body, attributes, {}, trace_id)
         endpoint_url = self._cloud.settings.endpoint_url
         plain = notification(message.message_id, topic.arn, message.subject, body, message.published, sequence_number)
-        signed = await self._signer.signed(plain, topic.signature_version, endpoint_url)
+        signed = await self._signer.signed(plain, topic.signature_version)
         envelope = for_subscriber(signed, unsubscribe_url(endpoint_url, subscription.arn), attributes)
-        return Notification(message, topic, subscription, body, attributes, envelope)
+        return Notification(message, topic, subscription, body, attributes, envelope, trace_id)
 
     async def _to_sqs(self, found: Notification) -> None:
-        await self._send_to_queue(found.topic, found.subscription.endpoint, _sqs_message(found))
+        await self._send_to_queue(found.topic, found.subscription.endpoint, _sqs_message(found), found.trace_id)
 
     async def _to_dead_letter_queue(self, found: Notification, queue: str) -> None:
         """A queue that cannot take it now is tried again; one that will not, loses it, as on AWS."""
@@ -176,22 +201,27 @@ class Deliverer:
         except Refused as failure:
             _log.warning("dead letter refused", extra={"queue": queue, "reason": str(failure)})
 
-    async def _send_to_queue(self, topic: Topic, queue: str, message: dict[str, Any]) -> None:
+    async def _send_to_queue(
+        self, topic: Topic, queue: str, message: dict[str, Any], trace_id: str | None = None
+    ) -> None:
         arn = Arn.parse(queue)
         if len(message.get("MessageAttributes", ())) > _MOST_SQS_ATTRIBUTES:
             raise Refused("more than ten message attributes")
         url = f"{self._cloud.settings.endpoint_url}/{arn.account}/{arn.resource}"
-        await self._call("sqs", "SendMessage", {"QueueUrl": url, **message}, arn, topic)
+        await self._call("sqs", "SendMessage", {"QueueUrl": url, **message}, arn, topic, trace_id)
 
     async def _to_lambda(self, found: Notification) -> None:
         function = found.subscription.endpoint
         unsubscribe = unsubscribe_url(self._cloud.settings.endpoint_url, found.subscription.arn)
         event = lambda_event(found.envelope, found.subscription.arn, unsubscribe, found.attributes)
         params = {"FunctionName": function, "InvocationType": "Event", "Payload": event}
-        await self._call("lambda", "Invoke", params, Arn.parse(function), found.topic)
+        await self._call("lambda", "Invoke", params, Arn.parse(function), found.topic, found.trace_id)
 
     async def _to_http(self, found: Notification) -> None:
         subscription = found.subscription
+        throttle = self._effective_policy(found.topic, subscription)["throttlePolicy"]
+        if throttle and throttle.get("maxReceivesPerSecond"):
+            await self._throttle.wait(subscription.arn, throttle["maxReceivesPerSecond"])
         about = {"Type": "Notification", "MessageId": found.message.message_id, "TopicArn": found.topic.arn}
         await self._http.post(
             subscription.endpoint,
@@ -213,8 +243,14 @@ class Deliverer:
         return await self._mail(found.topic, mail)
 
     async def _to_phone(self, found: Notification) -> Completion:
-        text = f"{found.topic.display_name}> {found.body}" if found.topic.display_name else found.body
-        return self._into_mailbox(found.topic, Mail("sms", "SNS", found.subscription.endpoint, "", text))
+        topic = found.topic
+        text = f"{topic.display_name}> {found.body}" if topic.display_name else found.body
+        sender = default_sender(self._store.reader, topic.account, topic.region)
+        try:
+            mail = short_message(found.subscription.endpoint, text, found.attributes, sender)
+        except AwsError as error:
+            raise Refused(str(error)) from error
+        return self._into_mailbox(topic, mail)
 
     async def _mail(self, topic: Topic, mail: Mail) -> Completion | None:
         url = self._cloud.settings.smtp_url
@@ -232,7 +268,15 @@ class Deliverer:
         now = self._cloud.clock.now()
         return lambda tx: put_in_mailbox(tx, topic.account, topic.region, mail, now)
 
-    async def _call(self, api: str, operation: str, params: dict[str, Any], target: Arn, topic: Topic) -> None:
+    async def _call(
+        self,
+        api: str,
+        operation: str,
+        params: dict[str, Any],
+        target: Arn,
+        topic: Topic,
+        trace_id: str | None = None,
+    ) -> None:
         try:
             await self._cloud.call(
                 api,
@@ -242,6 +286,7 @@ class Deliverer:
                 account=target.account,
                 region=target.region,
                 source_arn=topic.arn,
+                trace_id=trace_id,
             )
         except AwsError as error:
             if error.code in _THROTTLED or (error.status >= 500 and error.status != 501):
@@ -270,8 +315,9 @@ class Deliverer:
 
 def _sqs_message(found: Notification) -> dict[str, Any]:
     message: dict[str, Any] = {"MessageBody": found.text}
-    if found.subscription.raw and found.attributes:
-        message["MessageAttributes"] = dict(found.attributes)
+    if found.subscription.raw:
+        passed_on = {name: value for name, value in found.attributes.items() if not name.startswith("AWS.")}
+        message |= {"MessageAttributes": passed_on} if passed_on else {}
     if found.message.group_id is not None:
         message["MessageGroupId"] = found.message.group_id
     if found.message.deduplication_id is not None and found.subscription.endpoint.endswith(".fifo"):

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cloudlet.core.errors import NotImplementedByCloudlet
 from cloudlet.services.sns.errors import invalid_parameter
 
 _FUNCTIONS = ("arithmetic", "exponential", "geometric", "linear")
@@ -111,14 +110,14 @@ def check_subscription_policy(text: str) -> None:
 
 def effective_topic_policy(topic: str | None) -> dict[str, Any]:
     http = json.loads(topic).get("http", {}) if topic else {}
-    return {
-        "http": {
-            "defaultHealthyRetryPolicy": _DEFAULT_HEALTHY | (http.get("defaultHealthyRetryPolicy") or {}),
-            "disableSubscriptionOverrides": http.get("disableSubscriptionOverrides", False),
-            "defaultRequestPolicy": {"headerContentType": DEFAULT_CONTENT_TYPE}
-            | (http.get("defaultRequestPolicy") or {}),
-        }
+    effective = {
+        "defaultHealthyRetryPolicy": _DEFAULT_HEALTHY | (http.get("defaultHealthyRetryPolicy") or {}),
+        "disableSubscriptionOverrides": http.get("disableSubscriptionOverrides", False),
+        "defaultRequestPolicy": {"headerContentType": DEFAULT_CONTENT_TYPE} | (http.get("defaultRequestPolicy") or {}),
     }
+    if http.get("defaultThrottlePolicy"):
+        effective["defaultThrottlePolicy"] = http["defaultThrottlePolicy"]
+    return {"http": effective}
 
 
 def effective_subscription_policy(topic: str | None, subscription: str | None) -> dict[str, Any]:
@@ -128,7 +127,7 @@ def effective_subscription_policy(topic: str | None, subscription: str | None) -
     return {
         "healthyRetryPolicy": http["defaultHealthyRetryPolicy"] | (own.get("healthyRetryPolicy") or {}),
         "sicklyRetryPolicy": None,
-        "throttlePolicy": None,
+        "throttlePolicy": own.get("throttlePolicy") or http.get("defaultThrottlePolicy"),
         "requestPolicy": http["defaultRequestPolicy"] | (own.get("requestPolicy") or {}),
         "guaranteed": False,
     }
@@ -152,12 +151,20 @@ def retry_policy(healthy: Mapping[str, Any]) -> RetryPolicy:
 def _check_parts(healthy: Any, throttle: Any, request: Any) -> None:
     if healthy is not None:
         _check_healthy(healthy)
-    if throttle and throttle.get("maxReceivesPerSecond") is not None:
-        raise NotImplementedByCloudlet("the throttlePolicy of a DeliveryPolicy")
+    if throttle is not None:
+        _check_throttle(throttle)
     if request is not None:
         content_type = request.get("headerContentType", "text/plain").partition(";")[0].strip()
         if content_type not in _CONTENT_TYPES:
             raise _invalid("headerContentType is not supported")
+
+
+def _check_throttle(throttle: Any) -> None:
+    if not isinstance(throttle, dict) or set(throttle) - {"maxReceivesPerSecond"}:
+        raise _invalid("Unexpected JSON member: throttlePolicy")
+    most = throttle.get("maxReceivesPerSecond")
+    if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
+        raise _invalid("maxReceivesPerSecond must be an integer of at least 1")
 
 
 def _check_healthy(healthy: Any) -> None:

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+_CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 _SIGNED = {
     "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
-    "SubscriptionConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
+    "SubscriptionConfirmation": _CONFIRMATION,
+    "UnsubscribeConfirmation": _CONFIRMATION,
 }
 
 
@@ -55,6 +57,15 @@ def confirmation(message_id: str, topic: str, token: str, endpoint_url: str, tim
         "SubscribeURL": subscribe_url(endpoint_url, topic, token),
         "Timestamp": timestamp(time),
     }
+
+
+def end_confirmation(asked: Mapping[str, Any], subscription: str) -> dict[str, Any]:
+    """What tells a subscriber that its subscription has ended: a confirmation, which would restore it."""
+    message = (
+        f"You have chosen to deactivate subscription {subscription}.\n"
+        "To cancel this operation and restore the subscription, visit the SubscribeURL included in this message."
+    )
+    return {**asked, "Type": "UnsubscribeConfirmation", "Message": message}
 
 
 def text_to_sign(envelope: Mapping[str, Any]) -> str:

@@ -31,6 +31,10 @@ def tag_limit_exceeded() -> AwsError:
     return AwsError("TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded")
 
 
+def filter_policy_limit_exceeded() -> AwsError:
+    return AwsError("FilterPolicyLimitExceeded", "Filter policy limit exceeded", status=403)
+
+
 def empty_batch() -> AwsError:
     return AwsError("EmptyBatchRequest", "The batch request doesn't contain any entries.")
 

@@ -19,6 +19,8 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,256}")
 _TYPE = re.compile(r"(String\.Array|String|Number|Binary)(\..+)?")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,./:;<=>?@\[\\\]^_`{|}~-]{1,128}")
 _LONGEST_SUBJECT = 100
+# AWS's own attributes, for short messages and mobile push.
+_KNOWN_PREFIXES = ("AWS.SNS.", "AWS.MM.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ def _check_subject(subject: str) -> None:
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or name.startswith(".") or name.endswith(".") or ".." in name:
         raise parameter_value_invalid(f"Invalid attribute name: {name}")
-    if name.lower().startswith(("aws.", "amazon.")):
+    if name.lower().startswith(("aws.", "amazon.")) and not name.startswith(_KNOWN_PREFIXES):
         raise parameter_value_invalid(f"The message attribute name '{name}' has a reserved prefix.")
 
 

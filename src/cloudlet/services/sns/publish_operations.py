@@ -17,9 +17,10 @@ from cloudlet.services.sns.errors import (
     invalid_parameter,
     too_many_entries,
 )
-from cloudlet.services.sns.mail import Mail, put_in_mailbox
+from cloudlet.services.sns.mail import put_in_mailbox
 from cloudlet.services.sns.messages import Message, body_for, check_for_topic, read_message
 from cloudlet.services.sns.publishing import Published, publish
+from cloudlet.services.sns.short_messages import default_sender, is_phone_number, short_message
 from cloudlet.services.sns.subscriptions import Subscription
 from cloudlet.services.sns.topics import Topic, load_topic
 from cloudlet.store import Transaction
@@ -29,15 +30,15 @@ if TYPE_CHECKING:
 
 _ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _MOST_ENTRIES = 10
-_PHONE = re.compile(r"\+?[0-9][0-9 .()-]{3,20}")
-_LONGEST_SHORT_MESSAGE = 1600
 
 
 class PublishOperations(SnsBase):
     @operation("Publish")
     async def publish(self, call: Call, params: "t.PublishInputTypeDef") -> dict[str, Any]:
         targets = [name for name in ("TopicArn", "TargetArn", "PhoneNumber") if name in params]
-        if len(targets) != 1:
+        if not targets:
+            raise invalid_parameter("TopicArn or TargetArn Reason: no value for required parameter")
+        if len(targets) > 1:
             raise invalid_parameter("TopicArn or TargetArn Reason: exactly one of TopicArn, TargetArn, PhoneNumber")
         if targets == ["PhoneNumber"]:
             return await self._send_to_phone(call, params)
@@ -75,7 +76,7 @@ class PublishOperations(SnsBase):
         def write(tx: Transaction) -> list[Published]:
             current = load_topic(tx, topic.arn)
             pairs = zip(messages, wanted, strict=True)
-            return [publish(tx, self.outbox, current, message, by, call.time) for message, by in pairs]
+            return [publish(tx, self.outbox, current, message, by, call) for message, by in pairs]
 
         return await self.store.write(write)
 
@@ -89,13 +90,12 @@ class PublishOperations(SnsBase):
 
     async def _send_to_phone(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         number = params["PhoneNumber"]
-        if not _PHONE.fullmatch(number):
+        if not is_phone_number(number):
             raise invalid_parameter(f"PhoneNumber Reason: {number} is not valid to publish to")
         message = read_message(params, None)
+        sender = default_sender(self.store.reader, call.account, call.region)
         text = body_for(message.body, message.structured, "sms")
-        if len(text) > _LONGEST_SHORT_MESSAGE:
-            raise invalid_parameter("Message too long")
-        mail = Mail("sms", "SNS", number, "", text)
+        mail = short_message(number, text, message.attributes, sender)
         await self.store.write(lambda tx: put_in_mailbox(tx, call.account, call.region, mail, call.time))
         return {"MessageId": request_id()}
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from cloudlet.core.context import Call
 from cloudlet.core.ids import request_id
 from cloudlet.services.sns.messages import Message, encode_attributes
 from cloudlet.services.sns.subscriptions import Subscription
@@ -44,10 +45,10 @@ class StoredMessage:
 
 
 def publish(
-    tx: Transaction, outbox: Outbox, topic: Topic, message: Message, wanted_by: Sequence[Subscription], now: float
+    tx: Transaction, outbox: Outbox, topic: Topic, message: Message, wanted_by: Sequence[Subscription], call: Call
 ) -> Published:
     """Writes the message and one outbox row per subscription; nothing for a duplicate in a FIFO topic."""
-    deduplication_id = message.deduplication_id
+    deduplication_id, now = message.deduplication_id, call.time
     published = Published(request_id())
     if topic.fifo:
         deduplication_id = deduplication_id or sha256(message.body.encode()).hexdigest()
@@ -66,6 +67,8 @@ def publish(
         for subscription in wanted_by:
             lane = f"{subscription.arn} {message.group_id}" if topic.fifo else None
             payload: dict[str, Any] = {"message": row, "sequence": published.sequence_number}
+            if call.trace_id is not None:
+                payload["trace_id"] = call.trace_id
             outbox.put(tx, subscription.arn, payload, lane=lane)
     return published
 

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from cloudlet.core.settings import Settings
 from cloudlet.services.sns.envelopes import Signed, text_to_sign, with_signature
 from cloudlet.store import Store, Transaction
 
@@ -17,8 +18,9 @@ _REMEMBERED = 64
 class Signer:
     """The signing key of this Cloudlet. It remembers what it signed last: subscribers of a message get the same."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
+        self._settings = settings
         self._recent: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._key: asyncio.Task[SigningKey] | None = None
 
@@ -37,7 +39,7 @@ class Signer:
         assert self._key is not None
         return await asyncio.shield(self._key)
 
-    async def signed(self, envelope: Mapping[str, Any], version: str, endpoint_url: str) -> dict[str, Any]:
+    async def signed(self, envelope: Mapping[str, Any], version: str) -> dict[str, Any]:
         """The envelope with its signature and the certificate's address."""
         key = await self.key()
         text = text_to_sign(envelope)
@@ -47,7 +49,8 @@ class Signer:
             self._recent[text, version] = signature
             if len(self._recent) > _REMEMBERED:
                 self._recent.popitem(last=False)
-        return with_signature(envelope, Signed(version, signature, f"{endpoint_url}{key.path}"))
+        address = self._settings.sns_certificate_url or self._settings.endpoint_url
+        return with_signature(envelope, Signed(version, signature, f"{address}{key.path}"))
 
     async def _load_or_make(self) -> "SigningKey":
         row = self._store.reader.one("SELECT private_key, certificate, name FROM signing_key")

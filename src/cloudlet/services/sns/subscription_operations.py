@@ -83,10 +83,17 @@ class SubscriptionOperations(SnsBase):
 
         def unsubscribe(tx: Transaction) -> None:
             subscriptions.unsubscribe(tx, arn)
+            if found.confirmed and found.protocol in ("http", "https"):
+                self._tell_the_end(tx, found, call.time)
             self.directory.drop_subscription_after(tx, arn)
             self.directory.put_topic_after(tx, load_topic(tx, found.topic))  # it counts the deleted ones
 
         await self.store.write(unsubscribe)
+
+    def _tell_the_end(self, tx: Transaction, ended: Subscription, now: float) -> None:
+        token = secrets.token_hex(80)
+        subscriptions.remember_ended(tx, ended, token, now, now + _TOKEN_SECONDS)
+        self.outbox.put(tx, ended.arn, {"ended": token, "message_id": request_id(), "time": now})
 
     @operation("ListSubscriptions")
     async def list_subscriptions(self, call: Call, params: "t.ListSubscriptionsInputTypeDef") -> dict[str, Any]:
@@ -122,7 +129,7 @@ class SubscriptionOperations(SnsBase):
             policy = effective_subscription_policy(
                 topic.kept.get("DeliveryPolicy"), found.attributes.get("DeliveryPolicy")
             )
-            attributes["EffectiveDeliveryPolicy"] = json.dumps(policy)
+            attributes["EffectiveDeliveryPolicy"] = json.dumps(policy, separators=(",", ":"))
         return {"Attributes": attributes | dict(found.attributes)}
 
     @operation("SetSubscriptionAttributes")

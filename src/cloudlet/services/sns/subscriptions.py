@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from cloudlet.core.arn import Arn
 from cloudlet.core.errors import NotImplementedByCloudlet
 from cloudlet.services.sns.delivery_policy import check_subscription_policy
-from cloudlet.services.sns.errors import invalid_parameter, subscription_not_found
+from cloudlet.services.sns.errors import filter_policy_limit_exceeded, invalid_parameter, subscription_not_found
 from cloudlet.services.sns.filter_policy import MESSAGE_ATTRIBUTES, MESSAGE_BODY, FilterPolicy, compile_policy
+from cloudlet.services.sns.short_messages import is_phone_number
 from cloudlet.services.sns.topics import Topic
 from cloudlet.store import Reader, Transaction
 
@@ -21,7 +22,7 @@ _COLUMNS = (
 )
 _FROM = "FROM subscription s JOIN topic t ON t.id = s.topic"
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-_PHONE = re.compile(r"\+?[0-9][0-9 .()-]{3,20}")
+_MOST_FILTER_POLICIES = 200  # of one topic
 _RAW_PROTOCOLS = ("sqs", "http", "https")
 
 
@@ -142,6 +143,7 @@ def subscribe(
             "UPDATE subscription SET token = ?, token_expires = ? WHERE id = ?", (token, token_expires, existing.id)
         )
         return load_subscription(tx, existing.arn)
+    _check_room(tx, topic.id, request.attributes)
     tx.execute(
         "INSERT INTO subscription (arn, topic, protocol, endpoint, owner, principal, token, token_expires, confirmed,"
         " authenticated, attributes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -168,7 +170,10 @@ def confirm(
     """Confirms the subscription that awaits this token; again, if it is confirmed already."""
     row = tx.one(f"SELECT {_COLUMNS} {_FROM} WHERE s.token = ? AND t.arn = ?", (token, topic_arn))
     if row is None:
-        raise invalid_parameter("Token")
+        ended = ended_subscription(tx, token)
+        if ended is None or ended.topic != topic_arn or (ended.token_expires or 0.0) <= now:
+            raise invalid_parameter("Token")
+        return _restore(tx, ended, authenticated)
     subscription = Subscription.of_row(row)
     if subscription.confirmed:
         return subscription
@@ -185,8 +190,40 @@ def set_subscription_attribute(tx: Transaction, topic: Topic, arn: str, name: st
     subscription = load_subscription(tx, arn)
     kept = with_attribute(subscription.attributes, topic, subscription.protocol, name, value)
     _filter_policy(kept)
+    if "FilterPolicy" not in subscription.attributes:
+        _check_room(tx, topic.id, kept)
     tx.execute("UPDATE subscription SET attributes = ? WHERE id = ?", (json.dumps(kept), subscription.id))
     return load_subscription(tx, arn)
+
+
+def remember_ended(tx: Transaction, ended: Subscription, token: str, now: float, expires: float) -> None:
+    """Keeps what its confirmation needs to restore the subscription."""
+    tx.execute("DELETE FROM ended_subscription WHERE token_expires <= ?", (now,))
+    tx.execute(
+        "INSERT INTO ended_subscription (token, topic, arn, protocol, endpoint, owner, principal, attributes,"
+        " token_expires) SELECT ?, id, ?, ?, ?, ?, ?, ?, ? FROM topic WHERE arn = ?",
+        (
+            token,
+            ended.arn,
+            ended.protocol,
+            ended.endpoint,
+            ended.owner,
+            ended.principal,
+            json.dumps(dict(ended.attributes)),
+            expires,
+            ended.topic,
+        ),
+    )
+
+
+def ended_subscription(reader: Reader, token: str) -> Subscription | None:
+    """The subscription as it was, but not confirmed any more."""
+    row = reader.one(
+        "SELECT s.topic, s.arn, t.arn, s.protocol, s.endpoint, s.owner, s.principal, s.token, s.token_expires, 0, 0, 0,"
+        f" s.attributes {_FROM.replace('FROM subscription', 'FROM ended_subscription')} WHERE s.token = ?",
+        (token,),
+    )
+    return Subscription.of_row(row) if row is not None else None
 
 
 def unsubscribe(tx: Transaction, arn: str) -> None:
@@ -210,9 +247,46 @@ def all_subscriptions(reader: Reader) -> list[Subscription]:
     return [Subscription.of_row(row) for row in reader.rows(f"SELECT {_COLUMNS} {_FROM} ORDER BY s.id")]
 
 
+def _restore(tx: Transaction, ended: Subscription, authenticated: bool) -> Subscription:
+    """Makes the subscription again, under its old ARN; one that its endpoint has got meanwhile stays instead."""
+    tx.execute("DELETE FROM ended_subscription WHERE token = ?", (ended.token,))
+    tx.execute(
+        "INSERT OR IGNORE INTO subscription (arn, topic, protocol, endpoint, owner, principal, confirmed,"
+        " authenticated, attributes) SELECT ?, id, ?, ?, ?, ?, 1, ?, ? FROM topic WHERE arn = ?",
+        (
+            ended.arn,
+            ended.protocol,
+            ended.endpoint,
+            ended.owner,
+            ended.principal,
+            authenticated,
+            json.dumps(dict(ended.attributes)),
+            ended.topic,
+        ),
+    )
+    row = tx.one(
+        f"SELECT {_COLUMNS} {_FROM} WHERE t.arn = ? AND s.protocol = ? AND s.endpoint = ?",
+        (ended.topic, ended.protocol, ended.endpoint),
+    )
+    assert row is not None
+    return Subscription.of_row(row)
+
+
 def _filter_policy(attributes: Mapping[str, str]) -> FilterPolicy | None:
     text = attributes.get("FilterPolicy")
     return compile_policy(text, attributes.get("FilterPolicyScope", MESSAGE_ATTRIBUTES)) if text else None
+
+
+def _check_room(reader: Reader, topic: int, attributes: Mapping[str, str]) -> None:
+    """Raises FilterPolicyLimitExceeded where a filter policy would be one too many."""
+    if "FilterPolicy" not in attributes:
+        return
+    row = reader.one(
+        "SELECT count(*) FROM subscription WHERE topic = ? AND json_extract(attributes, '$.FilterPolicy') IS NOT NULL",
+        (topic,),
+    )
+    if row is not None and row[0] >= _MOST_FILTER_POLICIES:
+        raise filter_policy_limit_exceeded()
 
 
 def _check_raw(protocol: str, value: str) -> str:
@@ -282,7 +356,7 @@ def _email_endpoint(endpoint: str) -> None:
 
 
 def _sms_endpoint(endpoint: str) -> None:
-    if not _PHONE.fullmatch(endpoint):
+    if not is_phone_number(endpoint):
         raise invalid_parameter("Endpoint")
 
 

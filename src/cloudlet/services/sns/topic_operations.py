@@ -66,8 +66,8 @@ class TopicOperations(SnsBase):
             "TopicArn": topic.arn,
             "Owner": topic.account,
             "DisplayName": topic.display_name,
-            "Policy": json.dumps(topic.policy, separators=(",", ":")),
-            "EffectiveDeliveryPolicy": json.dumps(effective_topic_policy(topic.kept.get("DeliveryPolicy"))),
+            "Policy": _compact(topic.policy),
+            "EffectiveDeliveryPolicy": _compact(effective_topic_policy(topic.kept.get("DeliveryPolicy"))),
             "SubscriptionsConfirmed": str(confirmed),
             "SubscriptionsPending": str(len(found) - confirmed),
             "SubscriptionsDeleted": str(topic.deleted_subscriptions),
@@ -140,3 +140,7 @@ class TopicOperations(SnsBase):
             if error.code == "NotFound":
                 raise resource_not_found() from None
             raise
+
+
+def _compact(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, separators=(",", ":"))

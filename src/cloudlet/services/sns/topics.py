@@ -91,7 +91,12 @@ def default_policy(arn: str, account: str) -> dict[str, Any]:
 def create_topic(tx: Transaction, arn: Arn, given: Mapping[str, str], tags: Mapping[str, str] | None) -> Topic:
     """Makes the topic, or returns the one that is there with these attributes and tags."""
     fifo = given.get("FifoTopic", "false").lower() == "true"
-    if not (_FIFO_NAME if fifo else _NAME).fullmatch(arn.resource):
+    if fifo and not _FIFO_NAME.fullmatch(arn.resource):
+        raise invalid_parameter(
+            "Fifo Topic names must end with .fifo and must be made up of only uppercase and lowercase ASCII letters, "
+            "numbers, underscores, and hyphens, and must be between 1 and 256 characters long."
+        )
+    if not fifo and not _NAME.fullmatch(arn.resource):
         raise invalid_parameter("Topic Name")
     attributes = {name: _check(name, value, fifo) for name, value in given.items() if name != "FifoTopic" or fifo}
     row = _row(tx, str(arn))
