@@ -3,13 +3,11 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from cloudlet.core.clock import SystemClock
 from cloudlet.runtime import Credentials, FunctionVersion, Invocation, LogEvent, Runtime, RuntimeStopped
@@ -38,21 +36,6 @@ class SlowHost(Host):
 
     async def credentials(self, function: FunctionVersion) -> Credentials:
         return await asyncio.Future()
-
-
-@pytest.fixture
-def host() -> Host:
-    return Host()
-
-
-@pytest_asyncio.fixture(params=["forked", "executed"])
-async def runtime(host: Host, request: pytest.FixtureRequest) -> AsyncIterator[Runtime]:
-    started = Runtime(host, SystemClock(), idle=0.2, forks=request.param == "forked")
-    started.start()
-    await warm_up(started)
-    yield started
-    await started.stop()
-    assert started.statistics() == {"idle": 0, "busy": 0, "memory": 0}
 
 
 async def warm_up(runtime: Runtime) -> None:
@@ -214,3 +197,63 @@ async def test_the_function_finds_its_own_version_of_a_module(runtime: Runtime, 
     (tmp_path / "boto3.py").write_text("own = True")
     code = "import boto3, simplejson\ndef handler(event, context): return boto3.own and simplejson.own"
     assert (await runtime.invoke(make(tmp_path, code), invocation())).payload == b"true"
+
+
+async def test_provisioned_environments_are_there_before_anybody_calls(host: Host, tmp_path: Path) -> None:
+    runtime = Runtime(host, SystemClock(), idle=0.2)
+    runtime.start()
+    code = "import os\nkind = os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\ndef handler(event, context): return kind"
+    function = make(tmp_path, code)
+    runtime.provision(function, 2)
+    while runtime.provisioned(function.arn).allocated < 2:
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.5)  # they do not end as idle ones do
+    kinds = [
+        outcome.payload for outcome in await asyncio.gather(*(runtime.invoke(function, invocation()) for _ in range(3)))
+    ]
+    assert sorted(kinds) == [b'"on-demand"', b'"provisioned-concurrency"', b'"provisioned-concurrency"']
+    runtime.provision(function, 0)
+    while runtime.statistics()["memory"]:
+        await asyncio.sleep(0.02)
+    await runtime.stop()
+
+
+async def test_provisioned_environments_that_die_are_replaced(host: Host, tmp_path: Path) -> None:
+    runtime = Runtime(host, SystemClock(), idle=0.2)
+    runtime.start()
+    function = make(tmp_path, "import os\ndef handler(event, context): os._exit(1)")
+    runtime.provision(function, 1)
+    while not runtime.provisioned(function.arn).allocated:
+        await asyncio.sleep(0.02)
+    assert (await runtime.invoke(function, invocation())).failed
+    while not runtime.provisioned(function.arn).allocated:
+        await asyncio.sleep(0.02)
+    await runtime.stop()
+
+
+async def test_why_environments_are_not_provisioned(host: Host, tmp_path: Path) -> None:
+    runtime = Runtime(host, SystemClock())
+    runtime.start()
+    function = make(tmp_path, "raise ValueError")
+    runtime.provision(function, 1)
+    while runtime.provisioned(function.arn).failure is None:
+        await asyncio.sleep(0.02)
+    assert runtime.provisioned(function.arn).allocated == 0
+    await runtime.stop()
+
+
+async def test_one_function_does_not_starve_the_others(host: Host, tmp_path: Path) -> None:
+    runtime = Runtime(host, SystemClock(), memory=4 * 128)
+    runtime.start()
+    for name in ("noisy", "quiet"):
+        (tmp_path / name).mkdir(mode=0o755)
+    noisy = make(tmp_path / "noisy", "import time\ndef handler(event, context): time.sleep(0.2)")
+    quiet = replace(make(tmp_path / "quiet", "def handler(event, context): return 1"), arn=f"{noisy.arn}-quiet")
+    crowd = [asyncio.create_task(runtime.invoke(noisy, invocation())) for _ in range(60)]
+    await asyncio.wait(crowd, return_when=asyncio.FIRST_COMPLETED)
+    outcome = await runtime.invoke(quiet, invocation())
+    assert outcome.payload == b"1"
+    assert sum(task.done() for task in crowd) < 50
+    assert not any(outcome.failed for outcome in await asyncio.gather(*crowd))
+    assert runtime.statistics()["memory"] <= 4 * 128
+    await runtime.stop()

@@ -61,6 +61,11 @@ class ExecutionEnvironment:
         """It is of no use any more."""
         return self.ended or (self._instance.ended and self._failure is None)
 
+    @property
+    def has_failed(self) -> bool:
+        """The function did not load when it was last tried."""
+        return self._failure is not None
+
     async def initialise(self, variables: dict[str, str]) -> None:
         """Starts the runtime and waits until the function is loaded.
 

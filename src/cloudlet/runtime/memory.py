@@ -40,6 +40,18 @@ class Cgroups:
             return None
         return group
 
+    def anonymous(self, group: Path | None) -> int | None:
+        """Bytes of anonymous memory of its processes, each page once; None if that is not to be known."""
+        if group is None or self._root is None:
+            return None
+        member = "anon" if self._root.parent == _V2 else "total_rss"
+        with contextlib.suppress(OSError):
+            for line in (group / "memory.stat").read_text().splitlines():
+                name, _, value = line.partition(" ")
+                if name == member:
+                    return int(value)
+        return None
+
     def was_exceeded(self, group: Path | None) -> bool:
         """Whether the kernel has killed a process because of the ceiling."""
         if group is None or self._root is None:

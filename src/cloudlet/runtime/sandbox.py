@@ -28,9 +28,11 @@ _ETC = (
     "resolv.conf", "services", "ssl", "timezone",
 )  # fmt: skip
 _USERS = "root:x:0:0::/:/usr/sbin/nologin\nsbx_user:x:{0}:{0}::/tmp:/usr/sbin/nologin\n"
-_START = '. /dev/stdin; exec "$@" </dev/null'
+# AWS's limits of processes and threads, and of open files. Shells do not agree on a letter for the former.
+_LIMITS = "{ ulimit -u 1024 || ulimit -p 1024; } 2>/dev/null; ulimit -n 1024; "
+_START = _LIMITS + '. /dev/stdin; exec "$@" </dev/null'
 # A script of the function's own starts the runtime.
-_START_WRAPPED = '. /dev/stdin; exec ${AWS_LAMBDA_EXEC_WRAPPER:+"$AWS_LAMBDA_EXEC_WRAPPER"} "$@" </dev/null'
+_START_WRAPPED = _LIMITS + '. /dev/stdin; exec ${AWS_LAMBDA_EXEC_WRAPPER:+"$AWS_LAMBDA_EXEC_WRAPPER"} "$@" </dev/null'
 _PATH = "/usr/bin:/bin"
 # Where functions may bring libraries.
 _LIBRARIES = ("/var/task", "/var/task/lib", "/opt", "/opt/lib")

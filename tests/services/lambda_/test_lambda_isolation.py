@@ -113,6 +113,59 @@ def test_nothing_is_open_but_the_output_and_the_runtime_api(functions: Functions
     assert {file.partition(":")[0] for file in files} == {"/dev/null", "pipe", "socket"}
 
 
+def test_a_fork_bomb_is_contained(functions: Functions) -> None:
+    """It meets AWS's limit, and everybody else goes on."""
+    bomb = """
+import os, time
+def handler(event, context):
+    count = 0
+    try:
+        while count < 3000:
+            if os.fork() == 0:
+                time.sleep(60)
+                os._exit(0)
+            count += 1
+    except BlockingIOError:
+        pass
+    return count
+"""
+    other = functions.make(TRY)
+    assert functions.call(functions.make(bomb, Timeout=60, MemorySize=10240)) < 1024
+    assert functions.call(other, "1 + 1") == 2
+
+
+def test_there_are_as_many_files_as_on_aws(functions: Functions, make: Make) -> None:
+    limit = "__import__('resource').getrlimit(__import__('resource').RLIMIT_NOFILE)[0]"
+    assert functions.call(make(TRY), limit) == 1024
+
+
+def test_who_ignores_signals_is_ended_all_the_same(functions: Functions, make: Make) -> None:
+    code = """
+import os, signal, time
+def handler(event, context):
+    for number in set(range(1, 65)) - {signal.SIGKILL, signal.SIGSTOP, 32, 33}:
+        signal.signal(number, signal.SIG_IGN)
+    if event and os.fork() == 0:
+        os.setsid()
+        time.sleep(3600)
+    time.sleep(event)
+"""
+    name = make(code, Timeout=1)
+    assert functions.fail(name, 60)["errorType"] == "Sandbox.Timedout"
+    assert functions.call(name, 0) is None
+
+
+@pytest.mark.parametrize("what", ["environ", "mem", "maps", "root", "fd/1"])
+def test_nothing_of_the_server_is_in_proc(functions: Functions, make: Make, what: str, server: Any) -> None:
+    seen = functions.call(make(TRY), f"open('/proc/{server.pid}/{what}', 'rb').read(1)")
+    assert seen in ("FileNotFoundError", "PermissionError")
+
+
+def test_no_process_can_be_traced_from_another_environment(functions: Functions, make: Make) -> None:
+    attach = f"__import__('ctypes').CDLL(None).ptrace(16, {os.getpid()}, 0, 0)"
+    assert functions.call(make(TRY), attach) == -1
+
+
 def test_what_is_random_is_not_the_same_everywhere(functions: Functions, make: Make) -> None:
     draw = (
         "import random, uuid\nfirst = random.random()\ndef handler(event, context): return [first, str(uuid.uuid4())]"

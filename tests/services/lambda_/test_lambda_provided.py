@@ -92,3 +92,11 @@ def test_it_reports_errors_itself(functions: Functions) -> None:
         r'"{\"event\":$event,\"from\":\"$0\",\"handler\":\"$_HANDLER\",\"in\":\"$PWD\"}"', f'"{body}"'
     )
     assert functions.fail(make(functions, {"bootstrap": script})) == wanted
+
+
+def test_one_that_ends_behind_each_answer_loses_no_invocation(functions: Functions) -> None:
+    script = BOOTSTRAP.replace("while ask GET /invocation/next; do", "if ask GET /invocation/next; then").replace(
+        "\ndone\n", "\nfi\n"
+    )
+    name = make(functions, {"bootstrap": script})
+    assert [functions.call(name, number)["event"] for number in range(8)] == list(range(8))

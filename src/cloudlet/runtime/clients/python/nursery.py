@@ -15,6 +15,7 @@ import importlib
 import json
 import os
 import platform
+import resource
 import select
 import signal
 import socket
@@ -33,6 +34,11 @@ _WARMED_CLIENTS = ("s3", "dynamodb", "sqs", "sns")
 _LOADED_LATE = ("boto3.dynamodb.table", "encodings.idna")
 # The kinds of files with the models of services.
 _MODEL_FILES = ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2", "resources-1")
+
+# AWS's limits of processes and threads, and of open files. Users of the same name space are counted together.
+_MOST_PROCESSES = 1024
+_MOST_PROCESSES_TOGETHER = 8192
+_MOST_FILES = 1024
 
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _NEW_NAMESPACES = 0x00020000 | 0x04000000 | 0x08000000 | 0x20000000  # mount, uts, ipc, pid
@@ -119,6 +125,8 @@ class Nursery:
             os.setsid()
             _arrange_files(request)
             _drop_privileges(request["user"])
+            _limit(resource.RLIMIT_NPROC, _MOST_PROCESSES if request["user"] else _MOST_PROCESSES_TOGETHER)
+            _limit(resource.RLIMIT_NOFILE, _MOST_FILES)
             _end_with_the_zygote(self._alive)
             self._server.detach()
             os.dup2(os.open("/dev/null", os.O_RDWR), 0)
@@ -185,6 +193,12 @@ def _drop_privileges(user: int | None) -> None:
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     _check(_libc.capset(header, (ctypes.c_uint32 * 6)()))
     _check(_libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+
+
+def _limit(what: int, most: int) -> None:
+    _, hard = resource.getrlimit(what)
+    wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(what, (wanted, wanted))
 
 
 def _end_with_the_zygote(alive: int) -> None:
