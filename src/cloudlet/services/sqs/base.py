@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from cloudlet.core.context import Call
-from cloudlet.core.service import Service
+from cloudlet.core.service import Cloud, Service
 from cloudlet.services.sqs.errors import receipt_handle_is_invalid
+from cloudlet.services.sqs.flights import Flights
 from cloudlet.services.sqs.mover import Mover
 from cloudlet.services.sqs.queues import Queue, QueueAddress, Queues
 from cloudlet.services.sqs.receipts import Receipt, unseal
 from cloudlet.services.sqs.retention import Retention
+from cloudlet.services.sqs.turns import Turns
 from cloudlet.store import Store, Transaction
 
 # Receivers that wait listen to it as well: no message, but the server is about to stop.
@@ -26,6 +28,11 @@ class SqsBase(Service):
     mover: Mover
     receipt_key: bytes
     draining = False
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self.turns = Turns()
+        self.flights = Flights()
 
     async def start(self) -> None:
         self.store = Store(self.cloud.settings.data / "sqs.db", Path(__file__).with_name("schema.sql"))

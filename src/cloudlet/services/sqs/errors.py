@@ -93,6 +93,10 @@ def batch_too_long(limit: int, size: int) -> SqsError:
     return SqsError("BatchRequestTooLong", message, f"{_PREFIX}BatchRequestTooLong")
 
 
+def over_limit() -> SqsError:
+    return SqsError("OverLimit", "The maximum number of in flight messages is reached.")
+
+
 def resource_not_found(message: str) -> SqsError:
     return SqsError("ResourceNotFoundException", message)
 

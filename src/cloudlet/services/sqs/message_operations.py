@@ -10,11 +10,12 @@ from cloudlet.core.service import operation
 from cloudlet.services.sqs import attempts, receiving, sending
 from cloudlet.services.sqs.base import DRAINING, SqsBase
 from cloudlet.services.sqs.batches import batch_result, check_batch, failed_entry
-from cloudlet.services.sqs.errors import SqsError, batch_too_long, invalid_value
+from cloudlet.services.sqs.errors import SqsError, batch_too_long, invalid_value, over_limit
 from cloudlet.services.sqs.messages import (
     OutgoingMessage,
     attributes_md5,
     body_md5,
+    checked_identifier,
     decode_attributes,
     read_message,
     select_attributes,
@@ -36,11 +37,15 @@ Step = Callable[[Transaction], None]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a receive asks for. `timeout` in seconds, None for the queue's; `attempt` names it, for a repetition."""
+    """What a receive asks for. `timeout` in seconds, None for the queue's; `attempt` names it, for a repetition.
+
+    A patient one gets no message rather than an error where too many are in flight.
+    """
 
     count: int
     timeout: int | None
     attempt: str | None
+    patient: bool
 
 
 class MessageOperations(SqsBase):
@@ -78,9 +83,10 @@ class MessageOperations(SqsBase):
         count = _within(params, "MaxNumberOfMessages", 1, 10, "Must be between 1 and 10, if provided.")
         timeout = _within(params, "VisibilityTimeout", 0, 43_200, "Must be >= 0 and <= 43200, if provided.")
         wait = _within(params, "WaitTimeSeconds", 0, 20, "Must be >= 0 and <= 20, if provided.")
-        attempt = params.get("ReceiveRequestAttemptId") if queue.fifo else None
-        wanted = Wanted(count or 1, timeout, attempt)
-        messages = await self._wait_for_messages(queue.address, wanted, queue.wait if wait is None else wait)
+        wait = queue.wait if wait is None else wait
+        attempt = checked_identifier("ReceiveRequestAttemptId", params)
+        wanted = Wanted(count or 1, timeout, attempt if queue.fifo else None, patient=queue.fifo or wait > 0)
+        messages = await self._wait_for_messages(queue.address, wanted, wait)
         system = {*params.get("AttributeNames", ()), *params.get("MessageSystemAttributeNames", ())}
         names = params.get("MessageAttributeNames", ())
         found = [
@@ -145,6 +151,11 @@ class MessageOperations(SqsBase):
         repeated = wanted.attempt is not None and attempts.is_repeated(reader, queue, wanted.attempt, now)
         if not repeated and not receiving.has_receivable(reader, queue, now):
             return []
+        count = self.flights.room(reader, queue, wanted.count, now)
+        if not count and not repeated:
+            if wanted.patient:
+                return []
+            raise over_limit()
         target = QueueAddress.of_arn(queue.redrive.target) if queue.redrive is not None else None
         dead_letters = self.queues.find(target) if target is not None else None
         timeout = (queue.visibility_timeout if wanted.timeout is None else wanted.timeout) * 1000
@@ -156,7 +167,7 @@ class MessageOperations(SqsBase):
                 again = attempts.repeat(tx, queue, wanted.attempt, timeout, now)
                 if again is not None:
                     return again
-            received = receiving.receive(tx, queue, dead_letters, wanted.count, timeout, now)
+            received = receiving.receive(tx, queue, dead_letters, self.turns, count, timeout, now)
             if received.moved and dead_letters is not None:
                 self.notify_after(tx, dead_letters)
             if wanted.attempt is not None and received.messages:

@@ -63,8 +63,8 @@ def read_message(entry: Mapping[str, Any], maximum_size: int, trace_id: str | No
         body,
         attributes,
         _trace_header(entry) or trace_id,
-        _identifier("MessageGroupId", entry),
-        _identifier("MessageDeduplicationId", entry),
+        checked_identifier("MessageGroupId", entry),
+        checked_identifier("MessageDeduplicationId", entry),
         _delay(entry),
         size,
     )
@@ -195,7 +195,8 @@ def _trace_header(entry: Mapping[str, Any]) -> str | None:
     return system["AWSTraceHeader"]["StringValue"] if system else None
 
 
-def _identifier(member: str, entry: Mapping[str, Any]) -> str | None:
+def checked_identifier(member: str, entry: Mapping[str, Any]) -> str | None:
+    """A group, a deduplication or an attempt id, None where there is none."""
     value: str | None = entry.get(member)
     if value is not None and not _IDENTIFIER.fullmatch(value):
         reason = f"{member} can only include alphanumeric and punctuation characters. 1 to 128 in length."

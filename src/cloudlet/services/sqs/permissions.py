@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -21,12 +22,20 @@ _GRANTABLE = frozenset(
     }
 )
 _MOST_ACTIONS = 7
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 
 
 def with_permission(
     policy: Mapping[str, Any] | None, queue_arn: str, label: str, accounts: Iterable[str], actions: list[str]
 ) -> str:
     """The policy as JSON with a statement more. Raises SqsError if the label is in use or an action cannot be given."""
+    if not _LABEL.fullmatch(label):
+        raise invalid_value("Label", label, "Can only include alphanumeric characters, hyphens, or underscores.")
+    accounts = list(accounts)
+    for account in accounts:
+        if not _ACCOUNT.fullmatch(account):
+            raise invalid_value("PrincipalId", f"[{account}]", "Unable to verify.")
     document = _editable(policy, queue_arn)
     if any(statement.get("Sid") == label for statement in document["Statement"]):
         raise invalid_value("Label", label, "Already exists.")

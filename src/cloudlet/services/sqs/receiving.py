@@ -9,6 +9,7 @@ from typing import Any
 from cloudlet.services.sqs.errors import SqsError, invalid_parameter, invalid_value, message_not_in_flight
 from cloudlet.services.sqs.queues import Queue
 from cloudlet.services.sqs.receipts import Receipt
+from cloudlet.services.sqs.turns import Turns
 from cloudlet.store import Reader, Transaction
 
 LONGEST_INVISIBLE = 43_200_000
@@ -70,7 +71,9 @@ def next_due(reader: Reader, queue: Queue, now: int) -> int | None:
     return row[0] if row is not None else None
 
 
-def receive(tx: Transaction, queue: Queue, dead_letters: Queue | None, count: int, timeout: int, now: int) -> Received:
+def receive(
+    tx: Transaction, queue: Queue, dead_letters: Queue | None, turns: Turns, count: int, timeout: int, now: int
+) -> Received:
     """Takes up to `count` messages, which are invisible for `timeout` milliseconds from now on.
 
     Those received too often already go to the dead-letter queue instead, in this transaction.
@@ -78,7 +81,7 @@ def receive(tx: Transaction, queue: Queue, dead_letters: Queue | None, count: in
     taken: list[Message] = []
     moved = False
     while len(taken) < count:
-        rows = _candidates(tx, queue, count - len(taken), now)
+        rows = _candidates(tx, queue, turns, count - len(taken), now)
         worn_out = _worn_out(tx, queue, dead_letters, rows)
         for row in worn_out:
             assert dead_letters is not None
@@ -141,7 +144,10 @@ def counts(reader: Reader, queue: Queue, now: int) -> tuple[int, int, int]:
     return row[0], row[1], row[2]
 
 
-def _candidates(reader: Reader, queue: Queue, count: int, now: int) -> list[tuple[Any, ...]]:
+def _candidates(reader: Reader, queue: Queue, turns: Turns, count: int, now: int) -> list[tuple[Any, ...]]:
+    in_turn = None if queue.fifo else turns.messages(reader, queue, count, now)
+    if in_turn is not None:
+        return [row for id_ in in_turn for row in reader.all(f"SELECT {_FIELDS} FROM message WHERE id = ?", (id_,))]
     sql = _FIRST_FIFO if queue.fifo else _FIRST_STANDARD
     return reader.all(sql, (queue.id, now, now - queue.retention * 1000, count))
 

@@ -1,4 +1,4 @@
--- version: 1
+-- version: 2
 -- Times are in milliseconds since the epoch, as SQS shows them.
 CREATE TABLE queue (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -34,6 +34,8 @@ CREATE INDEX message_visible ON message (queue, visible, id);
 CREATE INDEX message_age ON message (queue, sent);
 CREATE INDEX message_order ON message (queue, id) WHERE sequence IS NOT NULL;
 CREATE INDEX message_group ON message (queue, group_id, visible) WHERE sequence IS NOT NULL;
+-- The message groups of a standard queue take turns.
+CREATE INDEX message_turn ON message (queue, group_id, visible, id) WHERE sequence IS NULL AND group_id IS NOT NULL;
 -- What was sent to a FIFO queue lately: a second message with the same id is answered with the first one's.
 CREATE TABLE deduplication (
     queue INTEGER NOT NULL REFERENCES queue ON DELETE CASCADE,
