@@ -131,6 +131,14 @@ def test_routes_are_throttled(api: Any, make_api: Callable[..., Any]) -> None:
         api.delete_route_settings(ApiId=made.id, StageName="$default", RouteKey="GET /shut")
 
 
+def test_a_stage_ends(api: Any, make_api: Callable[..., Any]) -> None:
+    made = make_api("GET /x")
+    api.delete_stage(ApiId=made.id, StageName="$default")
+    assert made.get("/x").status_code == 404
+    with pytest.raises(ClientError, match="NotFoundException"):
+        api.get_stage(ApiId=made.id, StageName="$default")
+
+
 def test_settings_are_of_routes_that_there_are(api: Any, make_api: Callable[..., Any]) -> None:
     with pytest.raises(ClientError, match="Unable to find Route by key GET /none"):
         api.update_stage(

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from types_boto3_apigatewayv2 import type_defs as t
 
 _NAMES = ("ApiId", "RouteId")
+# What WebSocket APIs alone have.
+_WEBSOCKET = (
+    "ApiKeyRequired",
+    "ModelSelectionExpression",
+    "RequestModels",
+    "RequestParameters",
+    "RouteResponseSelectionExpression",
+)
 # The types of authorizers behind the types of authorization.
 _AUTHORIZERS = {"CUSTOM": "REQUEST", "JWT": "JWT"}
 
@@ -55,6 +63,7 @@ class Routes(GatewayService):
         def write(tx: Transaction) -> dict[str, Any]:
             self.api(call, api_id, tx)
             route = _without_authorizer(_route(tx, api_id, id_), dict(params)) | without(dict(params), *_NAMES)
+            route = {name: value for name, value in route.items() if value not in ("", [], {})}
             check_route(tx, api_id, route)
             tx.execute(
                 "UPDATE routes SET key = ?, body = ? WHERE api = ? AND id = ?",
@@ -92,8 +101,9 @@ def check_route(reader: Reader, api_id: str, route: dict[str, Any]) -> None:
     if wrong is not None:
         raise bad_request(wrong)
     _check_authorization(reader, api_id, route)
-    if route.get("ApiKeyRequired") or route.get("RequestParameters") or route.get("RequestModels"):
-        raise NotImplementedByCloudlet("API keys and request models of a route")
+    for name in _WEBSOCKET:
+        if route.get(name):
+            raise NotImplementedByCloudlet(f"{name} of a route")
     target: str | None = route.get("Target")
     if target is not None:
         find_integration(reader, api_id, target.removeprefix("integrations/"))

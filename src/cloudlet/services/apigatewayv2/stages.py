@@ -1,7 +1,7 @@
 """The operations on stages."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -50,7 +50,7 @@ class Stages(GatewayService):
             raise conflict("Stage already exists")
         body = {"AutoDeploy": False, "DefaultRouteSettings": {}, "RouteSettings": {}, "StageVariables": {}}
         body |= without(given, "ApiId", "StageName", "Tags")
-        _check_stage(tx, api_id, body)
+        _check_stage(tx, api_id, body, body["RouteSettings"])
         tx.execute(
             "INSERT INTO stages VALUES (?, ?, ?, ?, ?, ?)",
             (api_id, name, call.time, call.time, orjson.dumps(body), orjson.dumps(given.get("Tags", {}))),
@@ -79,10 +79,25 @@ class Stages(GatewayService):
                 raise bad_request("Deployment ID cannot be set on stages with AutoDeploy")
             given_maps = {name: merged(body.get(name), given.get(name)) for name in _MAPS}
             after = body | without(given, "ApiId", "StageName") | given_maps
-            _check_stage(tx, params["ApiId"], after)
+            _check_stage(tx, params["ApiId"], after, given.get("RouteSettings") or {})
             return after
 
         return await self._update(call, params["ApiId"], params["StageName"], change)
+
+    @operation("DeleteStage")
+    async def delete_stage(self, call: Call, params: "t.DeleteStageRequestTypeDef") -> None:
+        api_id, name = params["ApiId"], params["StageName"]
+
+        def write(tx: Transaction) -> None:
+            self.api(call, api_id, tx)
+            stage_body(tx, api_id, name)
+            mapped = tx.one("SELECT domain FROM mappings WHERE api = ? AND stage = ?", (api_id, name))
+            if mapped is not None:
+                raise bad_request(f"Cannot delete the stage: the domain name {mapped[0]} has an API mapping to it")
+            tx.execute("DELETE FROM stages WHERE api = ? AND name = ?", (api_id, name))
+            self.forget_serving(tx, api_id)
+
+        await self.store.write(write)
 
     @operation("DeleteAccessLogSettings")
     async def delete_access_log_settings(self, call: Call, params: "t.DeleteAccessLogSettingsRequestTypeDef") -> None:
@@ -130,7 +145,8 @@ class Stages(GatewayService):
         await log_deliveries.set_up(self.cloud, call, settings.get("DestinationArn", ""))
 
 
-def _check_stage(reader: Reader, api_id: str, body: dict[str, Any]) -> None:
+def _check_stage(reader: Reader, api_id: str, body: dict[str, Any], settings_given: Iterable[str]) -> None:
+    """Settings may outlive their route, but not begin without it."""
     if body.get("ClientCertificateId"):
         raise NotImplementedByCloudlet("ClientCertificateId of a stage")
     for name in body.get("StageVariables") or {}:
@@ -144,7 +160,7 @@ def _check_stage(reader: Reader, api_id: str, body: dict[str, Any]) -> None:
                 raise bad_request(f"{name} must not be negative")
         if settings.get("DataTraceEnabled") or settings.get("LoggingLevel", "OFF") != "OFF":
             raise bad_request("Execution logs are not supported on protocol type HTTP")
-    for key in body.get("RouteSettings") or {}:
+    for key in settings_given:
         if reader.one("SELECT 1 FROM routes WHERE api = ? AND key = ?", (api_id, key)) is None:
             raise not_found(f"Unable to find Route by key {key} within the provided RouteSettings")
     if body.get("DeploymentId"):
