@@ -75,6 +75,27 @@ def test_a_topic_passes_it_on(desk: Any, role: str) -> None:
     assert desk.received(url)["Body"] == "not even JSON"
 
 
+def test_an_event_bus_gets_an_event(desk: Any, role: str) -> None:
+    events = desk.server.client("events")
+    bus = events.create_event_bus(Name="shop")["EventBusArn"]
+    url, arn = desk.queue("events")
+    events.put_rule(Name="all", EventBusName="shop", EventPattern=json.dumps({"source": ["shop.clock"]}))
+    allowed = {"Service": "events.amazonaws.com"}
+    statement = {"Effect": "Allow", "Principal": allowed, "Action": "sqs:SendMessage", "Resource": arn}
+    desk.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Statement": [statement]})})
+    events.put_targets(Rule="all", EventBusName="shop", Targets=[{"Id": "queue", "Arn": arn}])
+    target = {
+        "Arn": bus,
+        "RoleArn": role,
+        "Input": '{"report": "nightly"}',
+        "EventBridgeParameters": {"DetailType": "due", "Source": "shop.clock"},
+    }
+    schedule = desk.schedule("event", desk.at(0), target)
+    event = json.loads(desk.received(url)["Body"])
+    assert (event["detail-type"], event["source"], event["detail"]) == ("due", "shop.clock", {"report": "nightly"})
+    assert event["resources"] == [schedule]
+
+
 def test_a_fifo_queue_gets_it_in_a_message_group(desk: Any, role: str) -> None:
     url, arn = desk.queue("ordered.fifo", FifoQueue="true", ContentBasedDeduplication="true")
     group = {"SqsParameters": {"MessageGroupId": "night"}}
