@@ -5,6 +5,12 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+import requests
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import ClientError
+
 _DEADLINE = 60
 
 
@@ -48,3 +54,31 @@ class Queue:
 def entry(source: str, detail: Any = None, **members: Any) -> dict[str, Any]:
     """An entry of PutEvents."""
     return {"Source": source, "DetailType": "Test", "Detail": json.dumps(detail or {}), **members}
+
+
+def error_of(call: Any, **params: Any) -> tuple[str, str]:
+    """The code and the message of the error that a call must answer with."""
+    with pytest.raises(ClientError) as refused:
+        call(**params)
+    answer: Any = refused.value.response
+    return answer["Error"]["Code"], answer["Error"]["Message"]
+
+
+def stranger(server: Any, name: str) -> tuple[str, Any]:
+    """Another account: its number and a session of its root."""
+    url = f"{server.url}/_cloudlet/accounts"
+    request = AWSRequest("POST", url, data=json.dumps({"name": name}))
+    SigV4Auth(server.session().get_credentials(), "iam", "us-east-1").add_auth(request)
+    headers = dict(request.headers.items())
+    account = requests.post(url, data=request.body, headers=headers, timeout=30).json()
+    return account["id"], server.session(account["access_key_id"], account["secret_access_key"])
+
+
+def user_session(server: Any, name: str, *statements: dict[str, Any]) -> Any:
+    """A session of a user who may do what the statements say."""
+    iam = server.client("iam")
+    iam.create_user(UserName=name)
+    policy = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+    iam.put_user_policy(UserName=name, PolicyName="allowed", PolicyDocument=policy)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return server.session(key["AccessKeyId"], key["SecretAccessKey"])
