@@ -202,15 +202,17 @@ async def test_the_function_finds_its_own_version_of_a_module(runtime: Runtime, 
 async def test_provisioned_environments_are_there_before_anybody_calls(host: Host, tmp_path: Path) -> None:
     runtime = Runtime(host, SystemClock(), idle=0.2)
     runtime.start()
-    code = "import os\nkind = os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\ndef handler(event, context): return kind"
+    code = (
+        "import os, time\nkind = os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\n"
+        "def handler(event, context):\n  time.sleep(1)\n  return kind"
+    )
     function = make(tmp_path, code)
     runtime.provision(function, 2)
     while runtime.provisioned(function.arn).allocated < 2:
         await asyncio.sleep(0.02)
     await asyncio.sleep(0.5)  # they do not end as idle ones do
-    kinds = [
-        outcome.payload for outcome in await asyncio.gather(*(runtime.invoke(function, invocation()) for _ in range(3)))
-    ]
+    outcomes = await asyncio.gather(*(runtime.invoke(function, invocation()) for _ in range(3)))
+    kinds = [outcome.payload for outcome in outcomes]
     assert sorted(kinds) == [b'"on-demand"', b'"provisioned-concurrency"', b'"provisioned-concurrency"']
     runtime.provision(function, 0)
     while runtime.statistics()["memory"]:

@@ -2,7 +2,7 @@
 
 from cloudlet.runtime.function import Credentials, FunctionVersion, Invocation, LogEvent, Outcome
 from cloudlet.runtime.languages import RuntimeMissing
-from cloudlet.runtime.pool import Host, Runtime, RuntimeStopped, TooManyEnvironments
+from cloudlet.runtime.pool import Host, Provisioned, Runtime, RuntimeStopped, TooManyEnvironments
 
 __all__ = [
     "Credentials",
@@ -11,6 +11,7 @@ __all__ = [
     "Invocation",
     "LogEvent",
     "Outcome",
+    "Provisioned",
     "Runtime",
     "RuntimeMissing",
     "RuntimeStopped",

@@ -7,10 +7,12 @@ import secrets
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from cloudlet.core.clock import Clock
+from cloudlet.runtime.budget import MemoryBudget
 from cloudlet.runtime.environment import ExecutionEnvironment
 from cloudlet.runtime.function import Credentials, FunctionVersion, Invocation, LogEvent, Outcome
 from cloudlet.runtime.languages import Launcher, RuntimeMissing, find_launcher, known_launcher
@@ -27,7 +29,7 @@ _CREDENTIALS_MARGIN = 300.0
 # How long an invocation waits where all memory is taken by environments that work.
 _PATIENCE_SECONDS = 60.0
 # Loading a function keeps a processor busy: more at once would only make each of them slower.
-_STARTS_PER_PROCESSOR = 4
+_MOST_STARTS = 4 * (os.cpu_count() or 1)
 
 
 class TooManyEnvironments(Exception):
@@ -36,6 +38,14 @@ class TooManyEnvironments(Exception):
 
 class RuntimeStopped(Exception):
     """The runtime has stopped before the invocation came to its end; what the function did until then is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """How many environments of a version are kept initialised, and why there are not as many as there should be."""
+
+    allocated: int
+    failure: str | None
 
 
 class Host(Protocol):
@@ -73,13 +83,12 @@ class Runtime:
         self._pools: dict[str, _Pool] = {}
         # Those retired as well, while somebody works with them.
         self._all_pools: weakref.WeakSet[_Pool] = weakref.WeakSet()
-        self._budget = memory or 2 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+        total = memory or 2 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+        self.budget = MemoryBudget(total, self._evict)
         self._idle = idle
         self._forks = forks
         self.stopped = False
-        self._used = 0
-        self._short_of_memory: list[asyncio.Future[None]] = []
-        self.starts = asyncio.Semaphore(_STARTS_PER_PROCESSOR * (os.cpu_count() or 1))
+        self.starts = asyncio.Semaphore(_MOST_STARTS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._reaper: asyncio.TimerHandle | None = None
 
@@ -116,16 +125,19 @@ class Runtime:
         """Raises TooManyEnvironments, RuntimeStopped, or what `Host.credentials` raised."""
         if self.stopped:
             raise RuntimeStopped
-        pool = self._pools.get(function.arn)
-        if pool is None or pool.function.revision != function.revision:
-            if pool is not None:
-                pool.retire()
-            pool = self._pools[function.arn] = _Pool(self, function)
-            self._all_pools.add(pool)
-        outcome = await pool.invoke(invocation)
+        outcome = await self._pool(function).invoke(invocation)
         if self.stopped and outcome.failed:
             raise RuntimeStopped
         return outcome
+
+    def provision(self, function: FunctionVersion, count: int) -> None:
+        """Keeps so many environments of a version initialised, beside those that invocations start."""
+        if not self.stopped:
+            self._pool(function).provision(count)
+
+    def provisioned(self, arn: str) -> Provisioned:
+        pool = self._pools.get(arn)
+        return Provisioned(len(pool.provisioned), pool.failure) if pool is not None else Provisioned(0, None)
 
     def retire(self, arn: str) -> None:
         """Ends the environments of a version that is no more, each after its current invocation."""
@@ -136,9 +148,9 @@ class Runtime:
     def statistics(self) -> dict[str, int]:
         pools = self._pools.values()
         return {
-            "idle": sum(len(pool.idle) for pool in pools),
+            "idle": sum(len(pool.idle) + len(pool.ready) for pool in pools),
             "busy": sum(len(pool.busy) for pool in pools),
-            "memory": self._used,
+            "memory": self.budget.used,
         }
 
     # What the pools use.
@@ -148,38 +160,6 @@ class Runtime:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    async def reserve(self, memory: int, still_wanted: Callable[[], bool]) -> bool:
-        """Takes memory from the budget, ending idle environments if need be; False once it is not wanted any more.
-
-        Raises TooManyEnvironments.
-        """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + _PATIENCE_SECONDS
-        while self._used and self._used + memory > self._budget:
-            if not still_wanted():
-                return False
-            self._evict()
-            change = loop.create_future()
-            self._short_of_memory.append(change)
-            try:
-                async with asyncio.timeout_at(deadline):
-                    await change
-            except TimeoutError:
-                raise TooManyEnvironments from None
-        self._used += memory
-        return True
-
-    def release(self, memory: int) -> None:
-        self._used -= memory
-        self.look_again()
-
-    def look_again(self) -> None:
-        """Something has changed for those who are short of memory: there is some, or an idle environment to end."""
-        waiting, self._short_of_memory = self._short_of_memory, []
-        for change in waiting:
-            if not change.done():
-                change.set_result(None)
 
     def reap_later(self) -> None:
         if self._reaper is None:
@@ -192,7 +172,7 @@ class Runtime:
             pool.reap(before)
         if self.zygotes is not None:
             self.zygotes.retire(before)
-        if self._used or (self.zygotes is not None and self.zygotes.is_alive):
+        if self.budget.used or (self.zygotes is not None and self.zygotes.is_alive):
             self.reap_later()
 
     async def _warm_up(self, zygotes: Zygotes, runtime: str) -> None:
@@ -204,20 +184,41 @@ class Runtime:
             zygote.warm_up()
             self.reap_later()
 
-    def _evict(self) -> None:
+    def _pool(self, function: FunctionVersion) -> "_Pool":
+        """That of this very revision; an older one is retired."""
+        pool = self._pools.get(function.arn)
+        if pool is None or pool.function.revision != function.revision:
+            if pool is not None:
+                pool.retire()
+            pool = self._pools[function.arn] = _Pool(self, function)
+            self._all_pools.add(pool)
+        return pool
+
+    def _evict(self) -> int:
         """Ends the environment that has been idle for longest."""
         idle = [pool for pool in self._pools.values() if pool.idle]
-        if idle:
-            min(idle, key=lambda pool: pool.idle[0].idle_since).evict()
+        if not idle:
+            return 0
+        pool = min(idle, key=lambda pool: pool.idle[0].idle_since)
+        pool.evict()
+        return pool.function.memory
 
 
 class _Pool:
-    """The environments of one version of a function in one revision."""
+    """The environments of one version of a function in one revision.
+
+    `provisioned` are those that are kept whether they are used or not: they are `ready` where others are `idle`.
+    """
 
     def __init__(self, runtime: Runtime, function: FunctionVersion) -> None:
         self.function = function
         self.idle: deque[ExecutionEnvironment] = deque()
         self.busy: set[ExecutionEnvironment] = set()
+        self.ready: deque[ExecutionEnvironment] = deque()
+        self.provisioned: set[ExecutionEnvironment] = set()
+        self.failure: str | None = None
+        self._to_provision = 0
+        self._provisioning = 0
         self._runtime = runtime
         self._waiting: deque[asyncio.Future[ExecutionEnvironment]] = deque()
         self._starting = 0
@@ -241,8 +242,10 @@ class _Pool:
     def retire(self) -> None:
         """Ends the idle environments now and the others once they have answered."""
         self._retired = True
-        while self.idle:
-            self._end(self.idle.popleft())
+        for environment in (*self.idle, *self.ready):
+            self._end(environment)
+        self.idle.clear()
+        self.ready.clear()
 
     def stop(self) -> None:
         """Ends all of them now; whoever waits for one hears of it."""
@@ -257,17 +260,29 @@ class _Pool:
     def reap(self, before: float) -> None:
         while self.idle and self.idle[0].idle_since < before:
             self.evict()
+        for environment in [each for each in self.ready if self._is_spent(each)]:
+            self.ready.remove(environment)
+            self._end(environment)
+        self._provision_missing()
+
+    def provision(self, count: int) -> None:
+        self._to_provision = count
+        self.failure = None
+        while len(self.provisioned) > count and self.ready:
+            self._end(self.ready.popleft())
+        self._provision_missing()
 
     def evict(self) -> None:
         self._end(self.idle.popleft())
 
     def _take_idle(self) -> ExecutionEnvironment | None:
         """The one used last: it is the warmest, and the others may be reaped."""
-        while self.idle:
-            environment = self.idle.pop()
-            if not self._is_spent(environment):
-                return environment
-            self._end(environment)
+        for free in (self.ready, self.idle):
+            while free:
+                environment = free.pop()
+                if not self._is_spent(environment):
+                    return environment
+                self._end(environment)
         return None
 
     async def _await_environment(self) -> ExecutionEnvironment:
@@ -283,19 +298,29 @@ class _Pool:
             raise
 
     def _give(self, environment: ExecutionEnvironment) -> None:
-        """To whoever has waited longest, or to the idle ones, or to its end."""
-        if self._is_spent(environment) or (self._retired and not self._waiting):
+        """To whoever has waited longest, or to those that are free, or to its end."""
+        if self._is_superfluous(environment):
             self._end(environment)
             self._start_missing()
+            self._provision_missing()
             return
         turn = self._next_turn()
         if turn is not None:
             turn.set_result(environment)
+        elif environment in self.provisioned:
+            self.ready.append(environment)
         else:
             environment.idle_since = asyncio.get_running_loop().time()
             self.idle.append(environment)
             self._runtime.reap_later()
-            self._runtime.look_again()
+            self._runtime.budget.look_again()
+
+    def _is_superfluous(self, environment: ExecutionEnvironment) -> bool:
+        if self._is_spent(environment) or (self._retired and not self._waiting):
+            return True
+        if environment in self.provisioned:
+            return len(self.provisioned) > self._to_provision
+        return self._runtime.budget.is_owed(self)
 
     def _next_turn(self) -> asyncio.Future[ExecutionEnvironment] | None:
         while self._waiting:
@@ -310,49 +335,105 @@ class _Pool:
         return environment.expires < self._runtime.clock.now() + self.function.timeout + _CREDENTIALS_MARGIN
 
     def _end(self, environment: ExecutionEnvironment) -> None:
+        budget, memory = self._runtime.budget, self.function.memory
+        self.provisioned.discard(environment)
+        budget.ends(memory)
+
         async def end() -> None:
             await environment.close()
-            self._runtime.release(self.function.memory)
+            budget.give_back(self, memory)
 
         self._runtime.spawn(end())
 
     def _start_missing(self) -> None:
-        """As many as there are invocations waiting; where environments would share a /tmp, one at a time."""
-        wanted = 0 if self._runtime.stopped else len(self._waiting)
+        """As many as there are invocations waiting; where environments would share a /tmp, one at a time.
+
+        More than the machine starts at a time would only stand in the way of other functions.
+        """
+        wanted = 0 if self._runtime.stopped else min(len(self._waiting), _MOST_STARTS)
         if self._runtime.sandbox.shares_tmp:
             wanted = min(wanted, 1 - len(self.busy))
         while self._starting < wanted:
             self._starting += 1
-            task = self._runtime.spawn(self._start_one())
-            self._starts.add(task)
-            task.add_done_callback(self._starts.discard)
+            self._begin(self._start_one())
+
+    def _provision_missing(self) -> None:
+        missing = 0 if self._runtime.stopped or self._retired else self._to_provision - len(self.provisioned)
+        if missing > 0 and self._runtime.sandbox.shares_tmp:
+            self.failure = "Without bubblewrap a function has one environment at a time."
+            return
+        while self._provisioning < min(missing, _MOST_STARTS):
+            self._provisioning += 1
+            self._begin(self._provision_one())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._runtime.spawn(work)
+        self._starts.add(task)
+        task.add_done_callback(self._starts.discard)
+
+    async def _provision_one(self) -> None:
+        failure: str | None = None
+        try:
+            environment = await self._start(self._is_short_of_provisioned, "provisioned-concurrency")
+            if environment is None:
+                return
+            if environment.has_failed:
+                failure = "The function did not initialise."
+                self._end(environment)
+        except Exception as error:  # noqa: BLE001 - the boundary of a background task: told by the status
+            _log.warning("an execution environment was not provisioned", exc_info=error)
+            failure = str(error) or type(error).__name__
+            environment = None
+        finally:
+            self._provisioning -= 1
+        self.failure = failure  # those who look after it try again
+        if environment is not None and failure is None:
+            self.provisioned.add(environment)
+            self._give(environment)
+            self._provision_missing()
+
+    def _is_short_of_provisioned(self) -> bool:
+        return len(self.provisioned) + self._provisioning <= self._to_provision and not self._retired
+
+    async def _start(self, still_wanted: Callable[[], bool], kind: str) -> ExecutionEnvironment | None:
+        """A new environment, even if its function did not load; None if it is not wanted any more."""
+        runtime, memory = self._runtime, self.function.memory
+        launcher = await runtime.launcher(self.function.runtime)
+        if runtime.zygotes is not None:
+            await runtime.zygotes.get_ready(self.function, launcher)
+            runtime.reap_later()
+        try:
+            if not await runtime.budget.take(self, memory, still_wanted, _PATIENCE_SECONDS):
+                return None
+        except TimeoutError:
+            raise TooManyEnvironments from None
+        environment = self._new_environment(launcher)
+        try:
+            async with runtime.starts:
+                if still_wanted():
+                    await self._initialise(environment, kind)
+                    return environment
+        except BaseException:
+            self._end(environment)
+            raise
+        self._end(environment)
+        return None
 
     async def _start_one(self) -> None:
-        environment: ExecutionEnvironment | None = None
         try:
-            launcher = await self._runtime.launcher(self.function.runtime)
-            if self._runtime.zygotes is not None:
-                await self._runtime.zygotes.get_ready(self.function, launcher)
-                self._runtime.reap_later()
-            if not await self._runtime.reserve(self.function.memory, self._is_short):
-                return None
-            environment = self._new_environment(launcher)
-            async with self._runtime.starts:
-                if not self._is_short():
-                    return self._end(environment)
-                await self._initialise(environment)
-        except BaseException as error:
-            if environment is not None:
-                self._end(environment)
-            if not isinstance(error, Exception):
-                raise
-            return self._tell(error)
+            environment = await self._start(self._is_short, "on-demand")
+        except Exception as error:  # noqa: BLE001 - handed on to whoever waits
+            environment = None
+            self._tell(error)
         finally:
             self._starting -= 1
-        turn = self._next_turn()
-        if turn is not None:
-            return turn.set_result(environment)  # even if it did not load: the invocation tells why
-        return self._give(environment)
+        if environment is not None:
+            turn = self._next_turn()
+            if turn is not None:
+                turn.set_result(environment)  # even if it did not load: the invocation tells why
+            else:
+                self._give(environment)
+        self._start_missing()
 
     def _is_short(self) -> bool:
         """Whether an invocation waits for each environment that is starting: others may have got free."""
@@ -381,10 +462,10 @@ class _Pool:
             lambda events: runtime.host.write_log(function, stream, events),
         )
 
-    async def _initialise(self, environment: ExecutionEnvironment) -> None:
+    async def _initialise(self, environment: ExecutionEnvironment, kind: str) -> None:
+        """`kind` is what AWS_LAMBDA_INITIALIZATION_TYPE says."""
         host, function = self._runtime.host, self.function
         credentials = await host.credentials(function)
         environment.expires = credentials.expires
-        await environment.initialise(
-            environment_variables(function, credentials, host.endpoint_url, environment.log_stream)
-        )
+        variables = environment_variables(function, credentials, host.endpoint_url, environment.log_stream)
+        await environment.initialise({**variables, "AWS_LAMBDA_INITIALIZATION_TYPE": kind})
