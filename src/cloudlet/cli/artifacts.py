@@ -9,9 +9,10 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from cloudlet.cli.connection import Connection
+from cloudlet.cli.documents import Document, local_documents
 from cloudlet.cli.errors import code
 from cloudlet.cli.packaging import build, content_key, local_code
-from cloudlet.cli.template import Template
+from cloudlet.cli.template import Template, read_template
 
 _LARGEST_TEMPLATE_BODY = 51_200
 
@@ -23,7 +24,9 @@ class Artifacts:
         self._s3 = connection.client("s3")
 
     def package(self, template: Template, folder: Path) -> None:
-        """Uploads the local code that the template names, and enters into the template where the code is now."""
+        """Uploads the local files that the template names, and enters into the template where they are now."""
+        for document, enter in local_documents(template, folder):
+            enter(self._document(document))
         keys: dict[Path, str] = {}
         for package, enter in local_code(template, folder):
             if package.path not in keys:
@@ -39,9 +42,23 @@ class Artifacts:
         text = json.dumps(template, separators=(",", ":")).encode()
         if len(text) <= _LARGEST_TEMPLATE_BODY:
             return {"TemplateBody": text.decode()}
+        return {"TemplateURL": self._template_url(text)}
+
+    def _document(self, document: Document) -> str:
+        """Uploads it; returns its address."""
+        if document.is_template:
+            nested = read_template(document.path)
+            self.package(nested, document.path.parent)
+            return self._template_url(json.dumps(nested, separators=(",", ":")).encode())
+        content = document.path.read_bytes()
+        key = f"{hashlib.sha256(content).hexdigest()}{document.path.suffix}"
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=content)
+        return f"s3://{self._bucket}/{key}"
+
+    def _template_url(self, text: bytes) -> str:
         key = f"{hashlib.sha256(text).hexdigest()}.template"
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=text)
-        return {"TemplateURL": f"{self._connection.endpoint}/{self._bucket}/{key}"}
+        return f"{self._connection.endpoint}/{self._bucket}/{key}"
 
     def _upload(self, zipped: Path) -> str:
         key = content_key(zipped)

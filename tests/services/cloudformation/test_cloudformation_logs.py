@@ -49,10 +49,8 @@ def test_filters_of_a_group(deployed: Deployed) -> None:
         **function("Receiver"),
         "Group": resource("Logs::LogGroup", RetentionInDays="7", DeletionProtectionEnabled="false"),
         "Stream": resource("Logs::LogStream", **group, LogStreamName="one"),
-        "Subscription": {
-            **resource("Logs::SubscriptionFilter", **group, FilterPattern="", DestinationArn=arn("Receiver")),
-            "DependsOn": "ReceiverPermission",
-        },
+        # Made beside the permission that it needs, in whatever order.
+        "Subscription": resource("Logs::SubscriptionFilter", **group, FilterPattern="", DestinationArn=arn("Receiver")),
         "Metric": resource(
             "Logs::MetricFilter",
             **group,

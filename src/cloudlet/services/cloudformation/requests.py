@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from cloudlet.core.context import Call
 from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
 from cloudlet.core.service import Cloud
-from cloudlet.services.cloudformation import capabilities, parameters
+from cloudlet.services.cloudformation import capabilities, includes, parameters
 from cloudlet.services.cloudformation.errors import validation_error
 from cloudlet.services.cloudformation.records import Deployment
 from cloudlet.services.cloudformation.template import parse, read
@@ -86,9 +87,11 @@ async def deployment(
     if "{{resolve:" in text:
         raise NotImplementedByCloudlet("dynamic references in templates")
     body = parse(text)
-    template = read(body)
     given = params.get("Capabilities", [])
-    if direct and template.transforms and "CAPABILITY_AUTO_EXPAND" not in given:
+    if has_includes := includes.includes(body):
+        body = await includes.expand(body, partial(_included, cloud, call), _presumed(body, params, previous))
+    template = read(body)
+    if direct and (template.transforms or has_includes) and "CAPABILITY_AUTO_EXPAND" not in given:
         raise capabilities.insufficient(["CAPABILITY_AUTO_EXPAND"])
     values = parameters.resolve(template, params.get("Parameters", []), previous.parameters if previous else None)
     processed = await transform(body, template.transforms, values, call.region)
@@ -125,9 +128,26 @@ def _on_failure(params: dict[str, Any]) -> str:
     return chosen or ("DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK")
 
 
+def _presumed(body: dict[str, Any], params: dict[str, Any], previous: Deployment | None) -> dict[str, str]:
+    """The parameters' values before they can be checked: an include may bring declarations of its own."""
+    declared = body.get("Parameters") or {}
+    values = {key: parameters.resolve_default(each) for key, each in declared.items() if "Default" in each}
+    values |= previous.parameters if previous is not None else {}
+    given = params.get("Parameters", [])
+    return values | {each["ParameterKey"]: each["ParameterValue"] for each in given if "ParameterValue" in each}
+
+
+async def _included(cloud: Cloud, call: Call, address: str) -> str:
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    return await _read_object(cloud, call, bucket, key, None)
+
+
 async def _fetch(cloud: Cloud, call: Call, url: str) -> str:
+    return await _read_object(cloud, call, *_object_of(url))
+
+
+async def _read_object(cloud: Cloud, call: Call, bucket: str, key: str, version: str | None) -> str:
     """Reads a template from S3 with the rights of the one who asks."""
-    bucket, key, version = _object_of(url)
     params = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
     try:
         answer = await cloud.call("s3", "GetObject", params, as_=call.principal, region=call.region)

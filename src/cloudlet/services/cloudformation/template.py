@@ -42,6 +42,7 @@ _RESOURCE_MEMBERS = frozenset(
     )
 )
 _DELETION_POLICIES = ("Delete", "Retain", "RetainExceptOnCreate", "Snapshot")
+INCLUDE = "AWS::Include"
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9]+")
 
 
@@ -206,6 +207,7 @@ def _policy(name: str, declared: dict[str, Any], member: str) -> str:
 
 def _transforms(declared: Any) -> Iterator[str]:
     for each in [declared] if isinstance(declared, str) else declared or []:
-        if not isinstance(each, str):
+        name = cast("dict[str, Any]", each).get("Name") if isinstance(each, dict) else each
+        if not isinstance(name, str) or (each is not name and name != INCLUDE):
             raise NotImplementedByCloudlet("transforms with parameters")
-        yield each
+        yield name

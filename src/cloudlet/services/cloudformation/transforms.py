@@ -10,6 +10,7 @@ from typing import Any
 from cloudlet.core.errors import NotImplementedByCloudlet
 from cloudlet.services.cloudformation import foreach
 from cloudlet.services.cloudformation.errors import validation_error
+from cloudlet.services.cloudformation.template import INCLUDE
 
 SAM = "AWS::Serverless-2016-10-31"
 LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
@@ -23,7 +24,7 @@ async def transform(
 ) -> dict[str, Any]:
     """The template without its transforms. Raises ValidationError in the transform's own words."""
     for name in names:
-        if name not in (SAM, LANGUAGE_EXTENSIONS):
+        if name not in (SAM, LANGUAGE_EXTENSIONS, INCLUDE):  # what was included is in the template by now
             raise NotImplementedByCloudlet(f"the transform {name}")
     if not names:
         return body

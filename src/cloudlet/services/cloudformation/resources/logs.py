@@ -1,5 +1,6 @@
 """Log groups, log streams, their filters, and the policies of who may write to them."""
 
+import asyncio
 from typing import Any, ClassVar
 
 from cloudlet.core.errors import AwsError
@@ -155,6 +156,10 @@ _FILTER_MEMBERS = {
 }
 
 
+# Seconds between attempts.
+_PERMISSION_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
+
+
 class SubscriptionFilter(_Filter):
     type = "AWS::Logs::SubscriptionFilter"
     kind = "Subscription"
@@ -167,6 +172,17 @@ class SubscriptionFilter(_Filter):
     }
     properties = frozenset(("FilterName", *members))
     required = frozenset(("DestinationArn", "LogGroupName"))
+
+    async def create(self, context: Context, name: str, properties: Properties) -> str:
+        """The permission to invoke its function may be made by the same stack, a moment later: it is asked again."""
+        for pause in _PERMISSION_PAUSES:
+            try:
+                return await super().create(context, name, properties)
+            except AwsError as error:
+                if not error.message.startswith("Could not execute the lambda function"):
+                    raise
+            await asyncio.sleep(pause)
+        return await super().create(context, name, properties)
 
 
 class MetricFilter(_Filter):
