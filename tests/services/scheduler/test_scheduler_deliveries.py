@@ -124,6 +124,21 @@ def test_any_operation_may_be_a_target(desk: Any, role: str) -> None:
     assert found == [{"id": arn}]
 
 
+def test_an_object_may_be_written(desk: Any, role: str) -> None:
+    s3 = desk.server.client("s3")
+    s3.create_bucket(Bucket="reports")
+    target = {
+        "Arn": "arn:aws:scheduler:::aws-sdk:s3:putObject",
+        "RoleArn": role,
+        "Input": json.dumps({"Bucket": "reports", "Key": "<aws.scheduler.execution-id>", "Body": "all is well"}),
+    }
+    desk.schedule("write", desk.at(0), target)
+    deadline = time.monotonic() + 60
+    while not (found := s3.list_objects_v2(Bucket="reports").get("Contents")):
+        assert time.monotonic() < deadline
+    assert s3.get_object(Bucket="reports", Key=found[0]["Key"])["Body"].read() == b"all is well"
+
+
 def test_a_rate_begins_at_once_and_goes_on(desk: Any, role: str) -> None:
     url, arn = desk.queue("rate")
     desk.schedule("rate", "rate(1 minute)", {"Arn": arn, "RoleArn": role, "Input": "tick"})
@@ -172,7 +187,7 @@ def test_what_cannot_be_delivered_becomes_a_dead_letter(desk: Any, role: str) ->
     assert attributes.pop("EXECUTION_ID")
     assert attributes.pop("ERROR_MESSAGE") == "The specified queue does not exist."
     assert attributes == {
-        "ERROR_CODE": "QueueDoesNotExist",
+        "ERROR_CODE": "AWS.SimpleQueueService.NonExistentQueue",
         "EXHAUSTED_RETRY_CONDITION": "MaximumRetryAttempts",
         "IS_PAYLOAD_TRUNCATED": "false",
         "RETRY_ATTEMPTS": "1",

@@ -7,6 +7,7 @@ from cloudlet.core.arn import Arn
 from cloudlet.core.errors import AwsError
 from cloudlet.core.service import Cloud
 from cloudlet.core.timestamps import to_iso8601
+from cloudlet.gateway.protocols.sqs_query import QUERY_CODES
 from cloudlet.services.scheduler.inputs import rendered
 from cloudlet.services.scheduler.invocations import DeadLetter, Due, read
 from cloudlet.services.scheduler.roles import Roles
@@ -91,7 +92,7 @@ class Deliverer:
 
     def _dead_letter(self, due: Due, queue: str, error: AwsError, retries: int, condition: str) -> DeadLetter:
         attributes = {
-            "ERROR_CODE": error.code,
+            "ERROR_CODE": _code(due, error),
             "ERROR_MESSAGE": error.message[:_LONGEST_ERROR] or error.code,
             "EXECUTION_ID": due.execution_id,
             "EXHAUSTED_RETRY_CONDITION": condition,
@@ -139,6 +140,11 @@ def _completion(due: Due) -> Completion:
             delete_completed(tx, due.schedule, due.modified)
 
     return complete
+
+
+def _code(due: Due, error: AwsError) -> str:
+    """As the SDKs name it: SQS's by the codes of its older protocol."""
+    return QUERY_CODES.get(error.code, error.code) if ":sqs:" in due.target["Arn"] else error.code
 
 
 def _pause(retries: int) -> float:

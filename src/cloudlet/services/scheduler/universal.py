@@ -8,6 +8,7 @@ from typing import Any, cast
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from cloudlet.core.errors import NotImplementedByCloudlet
+from cloudlet.core.http import Body
 from cloudlet.core.model import api_model, known_apis, operation_model
 from cloudlet.core.service import Cloud
 from cloudlet.core.timestamps import from_number, from_text
@@ -61,7 +62,13 @@ def parameters(api: str, name: str, text: str) -> dict[str, Any]:
     shape = operation_model(api, name).input_shape
     if not isinstance(document, dict):
         raise invalid("Invalid request provided. The input of a target is to be a JSON object.")
-    return cast("dict[str, Any]", _shaped(shape, document)) if shape is not None else {}
+    if shape is None:
+        return {}
+    params = _structure(shape, cast("dict[str, Any]", document))
+    if operation_model(api, name).has_streaming_input:
+        payload: str = shape.serialization["payload"]
+        params[payload] = Body.of(params.get(payload, b""))
+    return params
 
 
 def _shaped(shape: Shape, value: Any) -> Any:
