@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 _MOST_EVENTS = 10_000
 _MOST_BYTES = 1_048_576
 _OVERHEAD = 26
+# Lines that come so soon (in seconds) after one another are written together: each write waits for the disk.
+_GATHERING = 0.05
 # What may wait in memory, in the same bytes.
 _MOST_WAITING = 32 * 1024 * 1024
 
@@ -62,6 +64,7 @@ class AccessLogs:
 
     async def _write_all(self) -> None:
         try:
+            await asyncio.sleep(_GATHERING)
             while self._waiting:
                 stream, lines = self._waiting.popitem()
                 self._size -= sum(_length(line.text) for line in lines)

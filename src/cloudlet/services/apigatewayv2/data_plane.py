@@ -29,6 +29,7 @@ from cloudlet.services.apigatewayv2.refusal import (
     throttled,
     timed_out,
     too_large,
+    unavailable,
 )
 from cloudlet.services.apigatewayv2.role_sessions import CALLER, SERVICE, RoleSessions
 from cloudlet.services.apigatewayv2.serving import (
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _HOST = re.compile(r"([a-z0-9]+)\.execute-api\.")
 _LARGEST_BODY = 10 * 1024 * 1024
+# Errors of functions that run as often as they may.
+_BUSY = frozenset(("TooManyRequestsException", "ServiceUnavailableException"))
 # The request line and all headers.
 _LARGEST_HEAD = 10_240
 
@@ -269,7 +272,7 @@ class DataPlane(GatewayService):
             exchange.integration_error = error.message
             if error.code == "RequestTooLargeException":
                 raise too_large() from error
-            raise failed() from error
+            raise (unavailable() if error.code in _BUSY else failed()) from error
 
     async def _principal(self, exchange: Exchange, integration: Integration) -> Principal:
         """As whom the integration is called: API Gateway, a role, or the caller."""

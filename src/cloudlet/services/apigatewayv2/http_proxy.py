@@ -1,6 +1,6 @@
 """HTTP integrations: the request passed on to another server, its answer passed back."""
 
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import aiohttp
 
@@ -63,7 +63,8 @@ class HttpProxy:
                 passed = [
                     (name.lower(), value) for name, value in response.headers.items() if name.lower() not in _CONNECTION
                 ]
-                return HttpResponse(response.status, passed, await _content(response))
+                length = response.content_length if request.method == "HEAD" else None  # of what GET would bring
+                return HttpResponse(response.status, passed, await _content(response), length)
         except TimeoutError:
             exchange.integration_error = "The integration did not answer in time."
             raise timed_out() from None
@@ -86,7 +87,8 @@ def _url(exchange: Exchange, integration: Integration) -> str:
     url = integration.uri
     if exchange.match is not None:
         for name, value in exchange.match.variables.items():
-            url = url.replace("{" + name + "+}", value).replace("{" + name + "}", value)
+            quoted = quote(value)  # a question mark in a path is none that begins a query
+            url = url.replace("{" + name + "+}", quoted).replace("{" + name + "}", quoted)
     if exchange.path_override is not None:
         url = urlunsplit(urlsplit(url)._replace(path=exchange.path_override))
     query = exchange.integration_request.query

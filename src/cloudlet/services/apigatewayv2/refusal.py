@@ -53,3 +53,7 @@ def failed(kind: str = "INTEGRATION_FAILURE") -> Refusal:
 
 def timed_out() -> Refusal:
     return Refusal(503, "Service Unavailable", "INTEGRATION_TIMEOUT")
+
+
+def unavailable() -> Refusal:
+    return Refusal(503, "Service Unavailable", "INTEGRATION_FAILURE")
