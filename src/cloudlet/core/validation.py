@@ -266,6 +266,22 @@ def _pattern_rule(shape: Shape) -> tuple[Rule, ...]:
 
 # S3 takes `prefix` and gives `Prefix` back; what it gave it takes again.
 _ENUMS_IN_ANY_CASE = frozenset({"FilterRuleName"})
+# SQS gave a message's own attributes under AttributeNames before it had a parameter for them, and still does.
+_ENUMS_WITH_MORE: Mapping[str, frozenset[str]] = {
+    "QueueAttributeName": frozenset(
+        {
+            "ApproximateFirstReceiveTimestamp",
+            "ApproximateReceiveCount",
+            "AWSTraceHeader",
+            "DeadLetterQueueSourceArn",
+            "MessageDeduplicationId",
+            "MessageGroupId",
+            "SenderId",
+            "SentTimestamp",
+            "SequenceNumber",
+        }
+    )
+}
 
 
 def _enum_rule(shape: Shape) -> tuple[Rule, ...]:
@@ -276,7 +292,7 @@ def _enum_rule(shape: Shape) -> tuple[Rule, ...]:
     if shape.name in _ENUMS_IN_ANY_CASE:
         lowered = frozenset(value.lower() for value in values)
         return ((lambda value: value.lower() not in lowered, rule),)
-    allowed = frozenset(values)
+    allowed = frozenset(values) | _ENUMS_WITH_MORE.get(shape.name, frozenset())
     return ((lambda value: value not in allowed, rule),)
 
 

@@ -140,3 +140,12 @@ def test_the_largest_message(sqs: Any) -> None:
     assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == body
     with pytest.raises(ClientError, match="Message must be shorter than 1048576 bytes"):
         sqs.send_message(QueueUrl=url, MessageBody=body + "x")
+
+
+def test_attributes_of_messages_are_given_under_their_old_parameter_too(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="old-parameter")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    (message,) = sqs.receive_message(QueueUrl=url, AttributeNames=["SentTimestamp", "SenderId"])["Messages"]
+    assert set(message["Attributes"]) == {"SentTimestamp", "SenderId"}
+    with pytest.raises(ClientError, match="Unknown Attribute SentTimestamp"):
+        sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["SentTimestamp"])
