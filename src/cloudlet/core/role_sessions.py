@@ -42,6 +42,10 @@ class RoleSessions:
                 session = self._current(role, source_arn) or await self._assume(role, source_arn)
         return session.principal
 
+    async def check(self, role: str, source_arn: str) -> None:
+        """Raises AwsError unless the service may assume the role now, whatever sessions it has from earlier."""
+        await self._assume(role, source_arn)
+
     def _current(self, role: str, source_arn: str) -> RoleSession | None:
         session = self._sessions.get((role, source_arn))
         if session is None or session.expires < self._cloud.clock.now() + _RENEW_BEFORE:

@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from cloudlet.core.context import Call
+from cloudlet.core.role_sessions import RoleSessions
 from cloudlet.core.service import Cloud, Service
 from cloudlet.services.scheduler.delivery import Deliverer
 from cloudlet.services.scheduler.firing import CHANGED, Firing
 from cloudlet.services.scheduler.groups import DEFAULT
-from cloudlet.services.scheduler.roles import Roles
 from cloudlet.store import Outbox, Store, Transaction
 
+SERVICE = "scheduler.amazonaws.com"
 # A target that takes its time holds back its own invocations only.
 _PER_TARGET = 16
 
@@ -21,7 +22,7 @@ class SchedulerBase(Service):
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
-        self.roles = Roles(cloud)
+        self.roles = RoleSessions(cloud, SERVICE, "scheduler")
 
     async def start(self) -> None:
         self.store = Store(self.cloud.settings.data / "scheduler.db", Path(__file__).with_name("schema.sql"))

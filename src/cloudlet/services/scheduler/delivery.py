@@ -5,12 +5,12 @@ import random
 
 from cloudlet.core.arn import Arn
 from cloudlet.core.errors import AwsError
+from cloudlet.core.role_sessions import RoleSessions
 from cloudlet.core.service import Cloud
 from cloudlet.core.timestamps import to_iso8601
 from cloudlet.gateway.protocols.sqs_query import QUERY_CODES
 from cloudlet.services.scheduler.inputs import rendered
 from cloudlet.services.scheduler.invocations import DeadLetter, Due, read
-from cloudlet.services.scheduler.roles import Roles
 from cloudlet.services.scheduler.schedules import delete_completed, schedule_by_id
 from cloudlet.services.scheduler.targets import invocation_of
 from cloudlet.store import Completion, Delivery, Outbox, Retry, Store, Transaction
@@ -31,7 +31,7 @@ class Deliverer:
 
     outbox: Outbox
 
-    def __init__(self, cloud: Cloud, store: Store, roles: Roles) -> None:
+    def __init__(self, cloud: Cloud, store: Store, roles: RoleSessions) -> None:
         self._cloud = cloud
         self._store = store
         self._roles = roles

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cloudlet.core.context import Call
+from cloudlet.core.errors import AwsError
 from cloudlet.core.service import operation
 from cloudlet.services.scheduler import schedules
-from cloudlet.services.scheduler.base import SchedulerBase
-from cloudlet.services.scheduler.errors import schedule_exists
+from cloudlet.services.scheduler.base import SERVICE, SchedulerBase
+from cloudlet.services.scheduler.errors import role_not_assumable, schedule_exists
 from cloudlet.services.scheduler.groups import DEFAULT, load_group, usable_group
 from cloudlet.services.scheduler.pages import page_of, page_size, position_in
-from cloudlet.services.scheduler.roles import SERVICE
 from cloudlet.services.scheduler.schedules import Selection
 from cloudlet.services.scheduler.settings import settings_of
 from cloudlet.services.scheduler.targets import check_target
@@ -91,9 +91,12 @@ class ScheduleOperations(SchedulerBase):
             load_group(self.store.reader, call.account, call.region, group)
         if not create:
             schedules.load_schedule(self.store.reader, *_place(call, params))
-        await self.roles.check(
-            target["RoleArn"], f"arn:aws:scheduler:{call.region}:{call.account}:schedule-group/{group}"
-        )
+        # As on AWS, `aws:SourceArn` in the role's trust policy is the ARN of the schedule's group.
+        group_arn = f"arn:aws:scheduler:{call.region}:{call.account}:schedule-group/{group}"
+        try:
+            await self.roles.check(target["RoleArn"], group_arn)
+        except AwsError:
+            raise role_not_assumable() from None
 
 
 def _place(call: Call, params: Mapping[str, Any]) -> tuple[str, str, str, str]:
