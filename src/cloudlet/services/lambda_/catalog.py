@@ -59,6 +59,10 @@ class Function:
     def latest(self) -> Version:
         return self.versions[LATEST]
 
+    @property
+    def provisioned_total(self) -> int:
+        return sum(config["RequestedProvisionedConcurrentExecutions"] for config in self.provisioned.values())
+
     def published(self) -> list[Version]:
         """The numbered versions, in their order."""
         numbered = [version for version in self.versions.values() if version.version != LATEST]
@@ -66,8 +70,11 @@ class Function:
 
 
 class Catalog:
+    """`changed` hears of each function that a write has changed."""
+
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.changed: Callable[[FunctionKey], None] | None = None
         self._functions: dict[FunctionKey, Function] = {}
         self._reserved: dict[tuple[str, str], int] = {}
 
@@ -105,15 +112,18 @@ class Catalog:
     def _forget(self, key: FunctionKey) -> None:
         self._functions.pop(key, None)
         self._reserved.pop((key.account, key.region), None)
+        if self.changed is not None:
+            self.changed(key)
 
     def reserved(self, account: str, region: str) -> int:
-        """Concurrent executions that functions have reserved."""
+        """Concurrent executions that functions have reserved or provisioned."""
         total = self._reserved.get((account, region))
         if total is None:
             row = self.store.reader.one(
                 "SELECT coalesce(sum(reserved), 0) FROM function WHERE account = ? AND region = ?", (account, region)
             )
-            total = self._reserved[account, region] = row[0] if row is not None else 0
+            provisioned = provisioned_without_reservation(self.store.reader, account, region)
+            total = self._reserved[account, region] = provisioned + (row[0] if row is not None else 0)
         return total
 
     def list(self, account: str, region: str) -> list[Function]:
@@ -122,6 +132,16 @@ class Catalog:
         )
         found = (self.find(FunctionKey(account, region, name)) for (name,) in rows)
         return [function for function in found if function is not None]
+
+
+def provisioned_without_reservation(reader: Reader, account: str, region: str) -> int:
+    """Concurrent executions that are provisioned by functions which reserve none."""
+    rows = reader.rows(
+        "SELECT provisioned.configuration FROM provisioned JOIN function USING (account, region, name)"
+        " WHERE account = ? AND region = ? AND reserved IS NULL",
+        (account, region),
+    )
+    return sum(orjson.loads(text)["RequestedProvisionedConcurrentExecutions"] for (text,) in rows)
 
 
 def load_function(reader: Reader, key: FunctionKey) -> Function | None:

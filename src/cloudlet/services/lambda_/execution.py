@@ -59,7 +59,7 @@ class Execution:
         """Raises TooManyRequestsException, RecursiveInvocationException, or what stands in the way."""
         executable = version.executable or await self._make_executable(function, version)
         traced = self._traced(function, invocation)
-        self._enter(function)
+        counted = self._enter(function)
         try:
             return await self.runtime.invoke(executable, traced)
         except TooManyEnvironments:
@@ -69,7 +69,10 @@ class Execution:
         except RuntimeStopped:
             raise AwsError("ServiceException", "Cloudlet is stopping.", status=500) from None
         finally:
-            self._leave(function)
+            self._leave(function.key, counted)
+
+    async def executable(self, function: Function, version: Version) -> FunctionVersion:
+        return version.executable or await self._make_executable(function, version)
 
     def busy(self, account: str, region: str) -> int:
         return sum(count for key, count in self._busy.items() if (key.account, key.region) == (account, region))
@@ -148,24 +151,27 @@ class Execution:
         )
         return version.executable
 
-    def _enter(self, function: Function) -> None:
+    def _enter(self, function: Function) -> bool:
+        """Whether the invocation counts among those for which nothing is reserved or provisioned."""
         key = function.key
+        counted = False
         if function.reserved is not None:
             if self._busy[key] >= function.reserved:
                 raise _throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
-        else:
+        elif self._busy[key] >= function.provisioned_total:
             place = (key.account, key.region)
             if self._unreserved[place] >= self.unreserved_limit(*place):
                 raise _throttled("ConcurrentInvocationLimitExceeded")
             self._unreserved[place] += 1
+            counted = True
         self._busy[key] += 1
+        return counted
 
-    def _leave(self, function: Function) -> None:
-        key = function.key
+    def _leave(self, key: FunctionKey, counted: bool) -> None:
         self._busy[key] -= 1
         if not self._busy[key]:
             del self._busy[key]
-        if function.reserved is None:
+        if counted:
             self._unreserved[key.account, key.region] -= 1
 
     def unreserved_limit(self, account: str, region: str) -> int:

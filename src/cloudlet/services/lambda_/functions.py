@@ -11,7 +11,7 @@ from cloudlet.core.errors import AwsError
 from cloudlet.core.service import operation
 from cloudlet.services.lambda_ import configuration as rules
 from cloudlet.services.lambda_.base import LambdaBase
-from cloudlet.services.lambda_.catalog import Function, Version, load_function, loaded, save_version
+from cloudlet.services.lambda_.catalog import Function, Version, delete_setting, load_function, loaded, save_version
 from cloudlet.services.lambda_.configuration import invalid
 from cloudlet.services.lambda_.layer_permissions import layer_policy
 from cloudlet.services.lambda_.names import LATEST, FunctionKey, Reference, function_not_found, parse_reference
@@ -173,6 +173,8 @@ class FunctionOperations(LambdaBase):
                 "DELETE FROM version WHERE account = ? AND region = ? AND name = ? AND version = ?",
                 (*_bindings(key), qualifier),
             )
+            for table in ("policy", "event_invoke", "provisioned", "runtime_management"):
+                delete_setting(tx, table, reference)
             return [qualifier]
 
         for version in await self.catalog.change(key, write):

@@ -25,6 +25,7 @@ from cloudlet.services.lambda_.packages import Package, Packages
 from cloudlet.services.lambda_.permissions import PermissionOperations, policy_document
 from cloudlet.services.lambda_.poller import Surroundings
 from cloudlet.services.lambda_.pollers import Pollers
+from cloudlet.services.lambda_.provisioned import ProvisionedConcurrencyOperations, Provisioning
 from cloudlet.services.lambda_.recursion import RecursionOperations
 from cloudlet.services.lambda_.runtime_management import RuntimeManagementOperations
 from cloudlet.services.lambda_.settings import SettingOperations
@@ -39,6 +40,7 @@ class Lambda(
     LayerPermissionOperations,
     AliasOperations,
     PermissionOperations,
+    ProvisionedConcurrencyOperations,
     RecursionOperations,
     RuntimeManagementOperations,
     SettingOperations,
@@ -62,10 +64,12 @@ class Lambda(
         self.events = Events(self.cloud, self.store, self.catalog, self.execution, self.roles)
         around = Surroundings(self.cloud, self.store, self.catalog, self.execution, self.events, self.roles)
         self.pollers = Pollers(around)
+        self.provisioning = Provisioning(self.catalog, self.execution)
 
     async def recover(self) -> None:
         self.events.outbox.start()
         self.pollers.start()
+        self.provisioning.start()
         version = self.store.reader.one("SELECT configuration FROM version LIMIT 1")
         if version is not None:
             self.runtime.warm_up(orjson.loads(version[0])["Runtime"])
@@ -76,6 +80,7 @@ class Lambda(
 
     async def stop(self) -> None:
         """Whoever still waits for a function hears that the runtime has stopped, and leaves its work for later."""
+        await self.provisioning.stop()
         await self.runtime.stop()
         await self.pollers.stop()
         await self.events.outbox.stop()

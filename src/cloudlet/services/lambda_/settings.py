@@ -7,7 +7,13 @@ from cloudlet.core.context import Call
 from cloudlet.core.errors import AwsError
 from cloudlet.core.service import operation
 from cloudlet.services.lambda_.base import LambdaBase
-from cloudlet.services.lambda_.catalog import Function, delete_setting, loaded, save_setting
+from cloudlet.services.lambda_.catalog import (
+    Function,
+    delete_setting,
+    loaded,
+    provisioned_without_reservation,
+    save_setting,
+)
 from cloudlet.services.lambda_.configuration import invalid
 from cloudlet.services.lambda_.destinations import check_destination, check_right
 from cloudlet.services.lambda_.execution import ACCOUNT_CONCURRENCY, LEAST_UNRESERVED
@@ -36,7 +42,15 @@ class SettingOperations(LambdaBase):
                 "SELECT coalesce(sum(reserved), 0) FROM function WHERE account = ? AND region = ? AND name != ?",
                 (function.key.account, function.key.region, function.key.name),
             )
+            if wanted < function.provisioned_total:
+                raise invalid(
+                    f"ReservedConcurrentExecutions  {wanted} should not be lower than function's total provisioned"
+                    f" concurrency [{function.provisioned_total}]."
+                )
             others = row[0] if row is not None else 0
+            others += provisioned_without_reservation(tx, function.key.account, function.key.region)
+            if function.reserved is None:
+                others -= function.provisioned_total
             if others + wanted > ACCOUNT_CONCURRENCY - LEAST_UNRESERVED:
                 raise invalid(
                     "Specified ReservedConcurrentExecutions for function decreases account's"
