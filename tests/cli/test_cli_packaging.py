@@ -167,3 +167,11 @@ def test_code_that_is_not_there_is_named(folder: Path):
     given = template(Function={"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": "missing"}})
     with pytest.raises(CommandError, match="Function: its CodeUri missing does not exist"):
         list(local_code(given, folder.parent))
+
+
+def test_a_sam_function_without_code_of_its_own_has_the_templates_folder(folder: Path):
+    template: dict[str, Any] = {"Resources": {"Function": {"Type": "AWS::Serverless::Function"}}}
+    [(package, enter)] = local_code(template, folder)
+    assert package.path.resolve() == folder
+    enter("bucket", "key")
+    assert template["Resources"]["Function"]["Properties"] == {"CodeUri": "s3://bucket/key"}

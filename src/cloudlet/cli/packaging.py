@@ -24,11 +24,15 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class _Code:
-    """Where a resource type names its code, and how CloudFormation wants the package's address."""
+    """Where a resource type names its code, and how CloudFormation wants the package's address.
+
+    `default` is the code of a resource that names none.
+    """
 
     property: str
     address: Callable[[str, str], Any]
     layer: bool = False
+    default: str | None = None
 
 
 def _uri(bucket: str, key: str) -> str:
@@ -40,7 +44,7 @@ def _pair(bucket: str, key: str) -> dict[str, str]:
 
 
 _CODE = {
-    "AWS::Serverless::Function": _Code("CodeUri", _uri),
+    "AWS::Serverless::Function": _Code("CodeUri", _uri, default="."),  # as in SAM's own command line
     "AWS::Serverless::LayerVersion": _Code("ContentUri", _uri, layer=True),
     "AWS::Lambda::Function": _Code("Code", _pair),
     "AWS::Lambda::LayerVersion": _Code("Content", _pair, layer=True),
@@ -70,7 +74,7 @@ def local_code(template: Template, folder: Path) -> Iterator[tuple[Package, Call
         inherited = common if resource["Type"] == "AWS::Serverless::Function" else {}
         if "InlineCode" in properties or (inherited | properties).get("PackageType") == "Image":
             continue
-        place = properties.get(kind.property, inherited.get(kind.property))
+        place = properties.get(kind.property, inherited.get(kind.property, kind.default))
         if not isinstance(place, str) or place.startswith("s3://"):
             continue
         path = folder / place
