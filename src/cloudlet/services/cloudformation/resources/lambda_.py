@@ -1,4 +1,4 @@
-"""Functions, their versions, aliases, permissions, layers, event source mappings and asynchronous invocation."""
+"""Functions, their versions, aliases, URLs, permissions, layers, event source mappings and code signing."""
 
 import io
 import zipfile
@@ -33,6 +33,8 @@ _CONFIGURATION = {
     "Timeout": 3,
     "TracingConfig": {"Mode": "PassThrough"},
 }
+# What is taken over at creation and by the configuration as it is; the function says what it cannot do.
+_PASSED_ON = ("FileSystemConfigs", "ImageConfig", "SnapStart", "VpcConfig")
 # Inline code is one file, named for the runtime.
 _INLINE_FILES = {"python": "index.py", "nodejs": "index.js"}
 
@@ -42,11 +44,16 @@ class Function(ResourceType):
     properties = frozenset(
         (
             *_CONFIGURATION,
+            *_PASSED_ON,
             "Architectures",
             "Code",
+            "CodeSigningConfigArn",
             "FunctionName",
+            "KmsKeyArn",
             "PackageType",
+            "RecursiveLoop",
             "ReservedConcurrentExecutions",
+            "RuntimeManagementConfig",
             "Tags",
         )
     )
@@ -66,7 +73,11 @@ class Function(ResourceType):
         return name
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
-        params = present(properties, *_CONFIGURATION, "Architectures", "PackageType")
+        params = present(
+            properties, *_CONFIGURATION, *_PASSED_ON, "Architectures", "CodeSigningConfigArn", "PackageType"
+        )
+        if "KmsKeyArn" in properties:
+            params["KMSKeyArn"] = properties["KmsKeyArn"]
         params |= {"FunctionName": name, "Code": _code(properties)}
         if "Tags" in properties:
             params["Tags"] = tag_map(properties)
@@ -76,17 +87,22 @@ class Function(ResourceType):
 
     async def adopt(self, context: Context, physical_id: str, properties: Properties) -> None:
         await self._reserve(context, physical_id, {}, properties)
+        await self._set_up(context, physical_id, {}, properties)
 
     async def attributes(self, context: Context, physical_id: str, properties: Properties) -> Attributes:
         return {"Arn": _arn(context, physical_id)}
 
     async def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> None:
+        await self._set_up(context, physical_id, before, after)
         if changed(before, after, "Code", "Architectures"):
             params = {"FunctionName": physical_id, **_code(after), **present(after, "Architectures")}
             await context.call("lambda", "UpdateFunctionCode", params)
         wanted = {
             name: after.get(name, default) for name, default in _CONFIGURATION.items() if changed(before, after, name)
         }
+        wanted |= present(after, *(name for name in _PASSED_ON if changed(before, after, name)))
+        if changed(before, after, "KmsKeyArn"):
+            wanted["KMSKeyArn"] = after.get("KmsKeyArn", "")
         if wanted:
             await context.call("lambda", "UpdateFunctionConfiguration", {"FunctionName": physical_id, **wanted})
         await self._reserve(context, physical_id, before, after)
@@ -98,6 +114,22 @@ class Function(ResourceType):
 
     async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
         await context.call("lambda", "DeleteFunction", {"FunctionName": physical_id})
+
+    async def _set_up(self, context: Context, name: str, before: Properties, after: Properties) -> None:
+        """What operations of their own set."""
+        function = {"FunctionName": name}
+        if changed(before, after, "RecursiveLoop"):
+            loop = {"RecursiveLoop": after.get("RecursiveLoop", "Terminate")}
+            await context.call("lambda", "PutFunctionRecursionConfig", function | loop)
+        if changed(before, after, "RuntimeManagementConfig"):
+            management = after.get("RuntimeManagementConfig", {"UpdateRuntimeOn": "Auto"})
+            await context.call("lambda", "PutRuntimeManagementConfig", function | management)
+        if before and changed(before, after, "CodeSigningConfigArn"):
+            if "CodeSigningConfigArn" in after:
+                signing = present(after, "CodeSigningConfigArn")
+                await context.call("lambda", "PutFunctionCodeSigningConfig", function | signing)
+            else:
+                await context.call("lambda", "DeleteFunctionCodeSigningConfig", function)
 
     async def _reserve(self, context: Context, name: str, before: Properties, after: Properties) -> None:
         if not changed(before, after, "ReservedConcurrentExecutions"):
@@ -112,7 +144,9 @@ class Function(ResourceType):
 
 class Version(ResourceType):
     type = "AWS::Lambda::Version"
-    properties = frozenset(("CodeSha256", "Description", "FunctionName"))
+    properties = frozenset(
+        ("CodeSha256", "Description", "FunctionName", "ProvisionedConcurrencyConfig", "RuntimePolicy")
+    )
     required = frozenset(("FunctionName",))
     immutable = properties
 
@@ -121,7 +155,12 @@ class Version(ResourceType):
         return await self.create(context, name, properties)
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
-        answer = await context.call("lambda", "PublishVersion", present(properties, *self.properties))
+        wanted = present(properties, "CodeSha256", "Description", "FunctionName")
+        answer = await context.call("lambda", "PublishVersion", wanted)
+        version = {"FunctionName": properties["FunctionName"], "Qualifier": answer["Version"]}
+        await _provision(context, version, {}, properties)
+        if "RuntimePolicy" in properties:
+            await context.call("lambda", "PutRuntimeManagementConfig", version | properties["RuntimePolicy"])
         arn: str = answer["FunctionArn"]
         return arn if arn.rsplit(":", 1)[1] == answer["Version"] else f"{arn}:{answer['Version']}"
 
@@ -135,7 +174,9 @@ class Version(ResourceType):
 
 class Alias(ResourceType):
     type = "AWS::Lambda::Alias"
-    properties = frozenset(("Description", "FunctionName", "FunctionVersion", "Name", "RoutingConfig"))
+    properties = frozenset(
+        ("Description", "FunctionName", "FunctionVersion", "Name", "ProvisionedConcurrencyConfig", "RoutingConfig")
+    )
     required = frozenset(("FunctionName", "FunctionVersion", "Name"))
     immutable = frozenset(("FunctionName", "Name"))
 
@@ -150,13 +191,18 @@ class Alias(ResourceType):
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         answer = await context.call("lambda", "CreateAlias", _alias(properties))
+        await self.adopt(context, answer["AliasArn"], properties)
         return answer["AliasArn"]
+
+    async def adopt(self, context: Context, physical_id: str, properties: Properties) -> None:
+        await _provision(context, _qualified(properties), {}, properties)
 
     async def attributes(self, context: Context, physical_id: str, properties: Properties) -> Attributes:
         return {"AliasArn": physical_id}
 
     async def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> None:
         await context.call("lambda", "UpdateAlias", {"Description": "", "RoutingConfig": {}, **_alias(after)})
+        await _provision(context, _qualified(after), before, after)
 
     async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
         await context.call("lambda", "DeleteAlias", present(properties, "FunctionName", "Name"))
@@ -170,6 +216,7 @@ class Permission(ResourceType):
             "EventSourceToken",
             "FunctionName",
             "FunctionUrlAuthType",
+            "InvokedViaFunctionUrl",
             "Principal",
             "PrincipalOrgID",
             "SourceAccount",
@@ -214,8 +261,24 @@ class EventSourceMapping(ResourceType):
         "ScalingConfig",
         "TumblingWindowInSeconds",
     )
-    properties = frozenset((*_changeable, "EventSourceArn", "StartingPosition", "StartingPositionTimestamp", "Tags"))
-    required = frozenset(("EventSourceArn", "FunctionName"))
+    # Of sources, or of options, that mappings do not have: the API says so.
+    _others = (
+        "AmazonManagedKafkaEventSourceConfig",
+        "DocumentDBEventSourceConfig",
+        "KmsKeyArn",
+        "LoggingConfig",
+        "MetricsConfig",
+        "ProvisionedPollerConfig",
+        "Queues",
+        "SelfManagedEventSource",
+        "SelfManagedKafkaEventSourceConfig",
+        "SourceAccessConfigurations",
+        "Topics",
+    )
+    properties = frozenset(
+        (*_changeable, *_others, "EventSourceArn", "StartingPosition", "StartingPositionTimestamp", "Tags")
+    )
+    required = frozenset(("FunctionName",))
     immutable = frozenset(("EventSourceArn", "StartingPosition", "StartingPositionTimestamp"))
     tags = "list"
 
@@ -225,7 +288,9 @@ class EventSourceMapping(ResourceType):
         return next((each["UUID"] for each in answer.get("EventSourceMappings", [])), None)
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
-        params = {key: value for key, value in properties.items() if key != "Tags"}
+        params = {key: value for key, value in properties.items() if key not in ("KmsKeyArn", "Tags")}
+        if "KmsKeyArn" in properties:
+            params["KMSKeyArn"] = properties["KmsKeyArn"]
         if "Tags" in properties:
             params["Tags"] = tag_map(properties)
         answer = await context.call("lambda", "CreateEventSourceMapping", params)
@@ -303,6 +368,116 @@ class EventInvokeConfig(ResourceType):
         )
 
 
+class Url(ResourceType):
+    type = "AWS::Lambda::Url"
+    properties = frozenset(("AuthType", "Cors", "InvokeMode", "Qualifier", "TargetFunctionArn"))
+    required = frozenset(("AuthType", "TargetFunctionArn"))
+    immutable = frozenset(("Qualifier", "TargetFunctionArn"))
+
+    async def find(self, context: Context, name: str, properties: Properties) -> str | None:
+        try:
+            answer = await context.call("lambda", "GetFunctionUrlConfig", self._function(properties))
+        except AwsError as error:
+            if is_missing(error):
+                return None
+            raise
+        return answer["FunctionArn"]
+
+    async def create(self, context: Context, name: str, properties: Properties) -> str:
+        params = self._function(properties) | present(properties, "AuthType", "Cors", "InvokeMode")
+        answer = await context.call("lambda", "CreateFunctionUrlConfig", params)
+        return answer["FunctionArn"]
+
+    async def attributes(self, context: Context, physical_id: str, properties: Properties) -> Attributes:
+        answer = await context.call("lambda", "GetFunctionUrlConfig", self._function(properties))
+        return {"FunctionArn": physical_id, "FunctionUrl": answer["FunctionUrl"]}
+
+    async def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> None:
+        wanted = {"Cors": {}, "InvokeMode": "BUFFERED"} | present(after, "AuthType", "Cors", "InvokeMode")
+        await context.call("lambda", "UpdateFunctionUrlConfig", self._function(after) | wanted)
+
+    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        await context.call("lambda", "DeleteFunctionUrlConfig", self._function(properties))
+
+    @staticmethod
+    def _function(properties: Properties) -> Properties:
+        return {"FunctionName": properties["TargetFunctionArn"], **present(properties, "Qualifier")}
+
+
+class CodeSigningConfig(ResourceType):
+    type = "AWS::Lambda::CodeSigningConfig"
+    _changeable = ("AllowedPublishers", "CodeSigningPolicies", "Description")
+    properties = frozenset((*_changeable, "Tags"))
+    required = frozenset(("AllowedPublishers",))
+    tags = "list"
+
+    async def create(self, context: Context, name: str, properties: Properties) -> str:
+        params = present(properties, *self._changeable) | {"Tags": tag_map(properties)}
+        answer = await context.call("lambda", "CreateCodeSigningConfig", params)
+        return answer["CodeSigningConfig"]["CodeSigningConfigArn"]
+
+    async def attributes(self, context: Context, physical_id: str, properties: Properties) -> Attributes:
+        return {"CodeSigningConfigArn": physical_id, "CodeSigningConfigId": physical_id.rsplit(":", 1)[1]}
+
+    async def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> None:
+        defaults = {"CodeSigningPolicies": {"UntrustedArtifactOnDeployment": "Warn"}, "Description": ""}
+        params = defaults | present(after, *self._changeable)
+        await context.call("lambda", "UpdateCodeSigningConfig", {"CodeSigningConfigArn": physical_id, **params})
+        if gone := removed_tags(before, after):
+            await context.call("lambda", "UntagResource", {"Resource": physical_id, "TagKeys": gone})
+        if tag_map(before) != tag_map(after) and tag_map(after):
+            await context.call("lambda", "TagResource", {"Resource": physical_id, "Tags": tag_map(after)})
+
+    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        await context.call("lambda", "DeleteCodeSigningConfig", {"CodeSigningConfigArn": physical_id})
+
+
+class LayerVersionPermission(ResourceType):
+    type = "AWS::Lambda::LayerVersionPermission"
+    properties = frozenset(("Action", "LayerVersionArn", "OrganizationId", "Principal"))
+    required = frozenset(("Action", "LayerVersionArn", "Principal"))
+    immutable = properties
+    longest_name = 100
+
+    async def create(self, context: Context, name: str, properties: Properties) -> str:
+        params = {"StatementId": name, **present(properties, "Action", "OrganizationId", "Principal")}
+        try:
+            await context.call("lambda", "AddLayerVersionPermission", params | self._version(properties))
+        except AwsError as error:
+            # The statement's id is ours alone: if it is there, this was begun before a crash.
+            if error.code != "ResourceConflictException":
+                raise
+        return f"{properties['LayerVersionArn']}#{name}"
+
+    async def attributes(self, context: Context, physical_id: str, properties: Properties) -> Attributes:
+        return {"Id": physical_id}
+
+    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        params = {"StatementId": physical_id.rsplit("#", 1)[1]} | self._version(properties)
+        await context.call("lambda", "RemoveLayerVersionPermission", params)
+
+    @staticmethod
+    def _version(properties: Properties) -> Properties:
+        name, version = properties["LayerVersionArn"].rsplit(":", 1)
+        return {"LayerName": name, "VersionNumber": int(version)}
+
+
+def _qualified(alias: Properties) -> Properties:
+    return {"FunctionName": alias["FunctionName"], "Qualifier": alias["Name"]}
+
+
+async def _provision(context: Context, qualified: Properties, before: Properties, after: Properties) -> None:
+    """Brings provisioned concurrency about; it is not waited for."""
+    if not changed(before, after, "ProvisionedConcurrencyConfig"):
+        return
+    if "ProvisionedConcurrencyConfig" in after:
+        await context.call(
+            "lambda", "PutProvisionedConcurrencyConfig", qualified | after["ProvisionedConcurrencyConfig"]
+        )
+    else:
+        await context.call("lambda", "DeleteProvisionedConcurrencyConfig", qualified)
+
+
 def _arn(context: Context, name: str) -> str:
     return f"arn:aws:lambda:{context.region}:{context.account}:function:{name}"
 
@@ -345,4 +520,15 @@ def _package(files: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-TYPES = (Alias, EventInvokeConfig, EventSourceMapping, Function, LayerVersion, Permission, Version)
+TYPES = (
+    Alias,
+    CodeSigningConfig,
+    EventInvokeConfig,
+    EventSourceMapping,
+    Function,
+    LayerVersion,
+    LayerVersionPermission,
+    Permission,
+    Url,
+    Version,
+)
