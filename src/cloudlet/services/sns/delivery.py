@@ -45,6 +45,7 @@ from cloudlet.services.sns.outcomes import Refused, Unavailable
 from cloudlet.services.sns.publishing import StoredMessage, delivered, stored_message
 from cloudlet.services.sns.short_messages import default_sender, short_message
 from cloudlet.services.sns.signing import Signer
+from cloudlet.services.sns.status_log import SERVICE, Outcome, StatusLog
 from cloudlet.services.sns.subscriptions import Subscription, ended_subscription
 from cloudlet.services.sns.throttle import Throttle
 from cloudlet.services.sns.topics import Topic
@@ -80,6 +81,7 @@ class Deliverer:
         self._signer = signer
         self._http = HttpEndpoints()
         self._throttle = Throttle()
+        self._status_log = StatusLog(cloud)
         self._by_protocol = {
             "sqs": self._to_sqs,
             "lambda": self._to_lambda,
@@ -114,16 +116,28 @@ class Deliverer:
     ) -> Completion | None:
         found = await self._notification(message, topic, subscription, delivery.payload)
         try:
-            return await self._by_protocol[subscription.protocol](found)
+            completion = await self._by_protocol[subscription.protocol](found)
         except Unavailable as failure:
             self._again_later(delivery, topic, subscription)
-            reason = str(failure)
+            given_up: Unavailable | Refused = failure
         except Refused as failure:
-            reason = str(failure)
-        _log.warning("delivery given up", extra={"subscription": subscription.arn, "reason": reason})
+            given_up = failure
+        else:
+            await self._log_status(found, delivery)
+            return completion
+        _log.warning("delivery given up", extra={"subscription": subscription.arn, "reason": str(given_up)})
+        await self._log_status(found, delivery, given_up)
         if subscription.dead_letter_target is not None:
             await self._to_dead_letter_queue(found, subscription.dead_letter_target)
         return None
+
+    async def _log_status(
+        self, found: Notification, delivery: Delivery, failure: Unavailable | Refused | None = None
+    ) -> None:
+        subscription = found.subscription
+        status, reason = (200, None) if failure is None else (failure.status, str(failure))
+        outcome = Outcome(subscription.protocol, subscription.endpoint, delivery.attempts + 1, status, reason)
+        await self._status_log.record(found.topic, found.message, outcome)
 
     async def _ask_to_confirm(self, delivery: Delivery, subscription: Subscription | None) -> Completion | None:
         if subscription is None or subscription.confirmed or subscription.token != delivery.payload["token"]:
@@ -282,7 +296,7 @@ class Deliverer:
                 api,
                 operation,
                 params,
-                as_=Principal.service("sns.amazonaws.com", topic.account),
+                as_=Principal.service(SERVICE, topic.account),
                 account=target.account,
                 region=target.region,
                 source_arn=topic.arn,
@@ -290,8 +304,8 @@ class Deliverer:
             )
         except AwsError as error:
             if error.code in _THROTTLED or (error.status >= 500 and error.status != 501):
-                raise Unavailable(str(error)) from error
-            raise Refused(str(error)) from error
+                raise Unavailable(str(error), error.status) from error
+            raise Refused(str(error), error.status) from error
 
     def _content_type(self, topic: Topic, subscription: Subscription) -> str:
         return self._effective_policy(topic, subscription)["requestPolicy"]["headerContentType"]

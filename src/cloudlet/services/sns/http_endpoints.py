@@ -55,9 +55,9 @@ class HttpEndpoints:
         except (aiohttp.ClientError, TimeoutError) as failure:
             raise Unavailable(f"{type(failure).__name__}: {failure}") from failure
         if status == _TOO_MANY_REQUESTS or status >= 500:
-            raise Unavailable(f"HTTP status {status}")
+            raise Unavailable(f"HTTP status {status}", status)
         if not 200 <= status < 300:
-            raise Refused(f"HTTP status {status}")
+            raise Refused(f"HTTP status {status}", status)
 
     async def close(self) -> None:
         if self._session is not None:

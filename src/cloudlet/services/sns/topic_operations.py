@@ -13,6 +13,7 @@ from cloudlet.services.sns.base import SnsBase, page_of
 from cloudlet.services.sns.delivery_policy import effective_topic_policy
 from cloudlet.services.sns.errors import resource_not_found
 from cloudlet.services.sns.permissions import with_permission, without_permission
+from cloudlet.services.sns.status_log import SERVICE
 from cloudlet.services.sns.topics import Topic
 from cloudlet.store import Transaction
 
@@ -28,8 +29,11 @@ class TopicOperations(SnsBase):
         arn = Arn("sns", call.region, call.account, params["Name"])
         tags = {tag["Key"]: tag["Value"] for tag in params["Tags"]} if "Tags" in params else None
 
+        attributes = params.get("Attributes", {})
+        self._check_passing(call, attributes)
+
         def create(tx: Transaction) -> None:
-            self.directory.put_topic_after(tx, topics.create_topic(tx, arn, params.get("Attributes", {}), tags))
+            self.directory.put_topic_after(tx, topics.create_topic(tx, arn, attributes, tags))
 
         await self.store.write(create)
         self.signer.prepare()
@@ -80,6 +84,7 @@ class TopicOperations(SnsBase):
     @operation("SetTopicAttributes")
     async def set_topic_attributes(self, call: Call, params: "t.SetTopicAttributesInputTypeDef") -> None:
         value = params.get("AttributeValue", "")
+        self._check_passing(call, {params["AttributeName"]: value})
         await self._change(call, params, lambda _: (params["AttributeName"], value))
 
     @operation("AddPermission")
@@ -110,6 +115,12 @@ class TopicOperations(SnsBase):
     async def list_tags_for_resource(self, call: Call, params: "t.ListTagsForResourceRequestTypeDef") -> dict[str, Any]:
         topic = self._tagged(call, params["ResourceArn"])
         return {"Tags": [{"Key": key, "Value": value} for key, value in topic.tags.items()]}
+
+    def _check_passing(self, call: Call, attributes: Mapping[str, str]) -> None:
+        """Raises AccessDenied unless the caller may pass the roles that these attributes name."""
+        for name, value in attributes.items():
+            if value and topics.is_feedback_role(name):
+                self.cloud.authorise_passing(call, topics.check_feedback(name, value), SERVICE)
 
     async def _change(self, call: Call, params: Mapping[str, Any], changed: Callable[[Topic], tuple[str, str]]) -> None:
         """Sets the attribute that the function names, to the value that it makes of the topic."""

@@ -20,7 +20,10 @@ _MOST_TAGS = 50
 DEFAULT_MAXIMUM_SIZE = 262_144
 _SIZES = range(1024, 1_048_577)
 _FIFO_ONLY = ("ContentBasedDeduplication", "FifoThroughputScope")
-_NOT_IMPLEMENTED = re.compile(r"KmsMasterKeyId|ArchivePolicy|\w+FeedbackRoleArn|\w+FeedbackSampleRate")
+_NOT_IMPLEMENTED = re.compile(r"KmsMasterKeyId|ArchivePolicy|(Application|Firehose)\w+Feedback(RoleArn|SampleRate)")
+_FEEDBACK_ROLE = re.compile(r"(HTTP|Lambda|SQS)(Success|Failure)FeedbackRoleArn")
+_FEEDBACK_RATE = re.compile(r"(HTTP|Lambda|SQS)SuccessFeedbackSampleRate")
+_ROLE = re.compile(r"arn:aws:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,8 @@ def _check(name: str, value: str, fifo: bool) -> str:
         return _check_fifo(name, value, fifo)
     if name == "Policy":
         return _check_policy(value)
+    if is_feedback_role(name) or _FEEDBACK_RATE.fullmatch(name):
+        return check_feedback(name, value)
     if name == "DeliveryPolicy":
         if value:
             check_topic_policy(value)
@@ -182,6 +187,24 @@ def _check(name: str, value: str, fifo: bool) -> str:
             raise invalid_parameter("MaximumMessageSize")
     else:
         raise invalid_parameter("AttributeName")
+    return value
+
+
+def is_feedback_role(name: str) -> bool:
+    """Whether the attribute is a role by which the status of deliveries is logged."""
+    return _FEEDBACK_ROLE.fullmatch(name) is not None
+
+
+def check_feedback(name: str, value: str) -> str:
+    """Such a role, or the percentage of successes that is logged. Raises InvalidParameter."""
+    if value == "":
+        return value
+    if is_feedback_role(name):
+        valid = _ROLE.fullmatch(value) is not None
+    else:
+        valid = value.isascii() and value.isdigit() and int(value) <= 100
+    if not valid:
+        raise invalid_parameter(f"{name} Reason: Invalid value: {value}")
     return value
 
 
