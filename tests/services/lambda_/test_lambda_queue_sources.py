@@ -163,3 +163,34 @@ def test_what_aws_refuses(server: Any, functions: Functions, lambda_: Any, sqs: 
     ):
         with pytest.raises(ClientError, match=message):
             lambda_.create_event_source_mapping(FunctionName=function, **options)
+
+
+def test_a_throttled_function_uses_up_no_receives(functions: Functions, server: Any, lambda_: Any) -> None:
+    sqs = server.client("sqs")
+    attributes = {"VisibilityTimeout": "30"}
+    url = sqs.create_queue(QueueName="crowded", Attributes=attributes)["QueueUrl"]
+    counted = sqs.create_queue(QueueName="crowded-counts")["QueueUrl"]
+    code = (
+        "import boto3, time\nsqs = boto3.client('sqs')\n"
+        "def handler(event, context):\n"
+        "  time.sleep(0.2)\n"
+        "  [record] = event['Records']\n"
+        f"  sqs.send_message(QueueUrl={counted!r}, MessageBody=record['attributes']['ApproximateReceiveCount'])\n"
+    )
+    name = functions.make(code, Timeout=20)
+    lambda_.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    for start in (0, 10):
+        entries = [{"Id": str(number), "MessageBody": str(start + number)} for number in range(10)]
+        sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    mapping = lambda_.create_event_source_mapping(FunctionName=name, EventSourceArn=arn, BatchSize=1)["UUID"]
+    counts: list[str] = []
+
+    def all_counted() -> bool:
+        answer = sqs.receive_message(QueueUrl=counted, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        counts.extend(message["Body"] for message in answer.get("Messages", []))
+        return len(counts) == 20
+
+    wait_for(all_counted, 60)
+    assert counts == ["1"] * 20
+    lambda_.delete_event_source_mapping(UUID=mapping)

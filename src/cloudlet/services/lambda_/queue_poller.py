@@ -10,14 +10,21 @@ import orjson
 
 from cloudlet.core.errors import AwsError
 from cloudlet.services.lambda_.lineage import MOST_INVOCATIONS, invocations_before
-from cloudlet.services.lambda_.poller import LARGEST_BATCH, Poller, Surroundings
+from cloudlet.services.lambda_.poller import LARGEST_BATCH, Attempt, Poller, Surroundings, back_off
 
 _log = logging.getLogger(__name__)
 
 _PER_CALL = 10
 _LONG_POLL = 20
-# How many batches are with the function at a time unless the mapping says otherwise.
-_CONCURRENCY = 10
+# How many batches are with the function at a time: at first, more with each second for which the queue does not get
+# empty, and in the end, unless the mapping says otherwise.
+_FIRST_CONCURRENCY = 5
+_MORE_PER_SECOND = 5
+_MOST_CONCURRENCY = 1250
+# Of a queue that does not say.
+_VISIBILITY = 30.0
+_FIRST_PAUSE = 0.1
+_THROTTLED = "TooManyRequestsException"
 
 
 class QueuePoller(Poller):
@@ -27,26 +34,40 @@ class QueuePoller(Poller):
         self._url = f"{around.cloud.settings.endpoint_url}/{account}/{name}"
         self._batch_size: int = mapping["BatchSize"]
         self._window: int = mapping.get("MaximumBatchingWindowInSeconds", 0)
-        most = mapping.get("ScalingConfig", {}).get("MaximumConcurrency") or _CONCURRENCY
-        self._room = asyncio.Semaphore(most)
+        self._most = mapping.get("ScalingConfig", {}).get("MaximumConcurrency") or _MOST_CONCURRENCY
+        self._loop = asyncio.get_running_loop()
+        self._backlog_since = self._loop.time()
+        self._visibility = _VISIBILITY
         self._batches: set[asyncio.Task[None]] = set()
 
     async def _poll(self) -> None:
+        wanted = {"QueueUrl": self._url, "AttributeNames": ["VisibilityTimeout"]}
+        answer = await self._call("sqs", "GetQueueAttributes", wanted)
+        self._visibility = float(answer["Attributes"]["VisibilityTimeout"])
         try:
             while not self._stopping.is_set():
-                await self._room.acquire()
-                messages: list[dict[str, Any]] = []
-                try:
-                    messages = await self._gather()
-                finally:
-                    if not messages:
-                        self._room.release()
+                await self._await_room()
+                messages = await self._gather()
+                if len(messages) < self._batch_size:
+                    self._backlog_since = self._loop.time()  # there is none
                 if messages:
                     task = asyncio.create_task(self._process(messages))
                     self._batches.add(task)
                     task.add_done_callback(self._batches.discard)
         finally:
             await asyncio.gather(*self._batches)
+
+    async def _await_room(self) -> None:
+        """Until less is with the function than may be: for a batch to end, or for the passing of time."""
+        while len(self._batches) >= self._concurrency():
+            await asyncio.wait(self._batches, return_when=asyncio.FIRST_COMPLETED, timeout=1 / _MORE_PER_SECOND)
+
+    def _concurrency(self) -> int:
+        """No more than the function has reserved: what it would throttle stays in the queue."""
+        grown = _FIRST_CONCURRENCY + int(_MORE_PER_SECOND * (self._loop.time() - self._backlog_since))
+        function = self._around.catalog.find(self.key)
+        reserved = function.reserved if function is not None else None
+        return min(grown, self._most, self._most if reserved is None else max(reserved, 1))
 
     async def _gather(self) -> list[dict[str, Any]]:
         """A batch: full, or with what came within the window after its first message."""
@@ -89,13 +110,15 @@ class QueuePoller(Poller):
 
     async def _process(self, messages: list[dict[str, Any]]) -> None:
         """What fails stays in the queue and comes again after its visibility timeout."""
+        deadline = self._loop.time() + self._visibility
         try:
-            wanted = [message for message in messages if self._matches(_filtered_view(message))]
-            done = [message for message in messages if message not in wanted]
+            wanted: list[dict[str, Any]] = []
+            done: list[dict[str, Any]] = []
+            for message in messages:
+                (wanted if self._matches(_filtered_view(message)) else done).append(message)
             wanted, trace_id = self._without_loops(wanted)
             if wanted:
-                records = [self._record(message) for message in wanted]
-                attempt = await self._invoke(records, trace_id)
+                attempt = await self._invoke_until(deadline, [self._record(message) for message in wanted], trace_id)
                 if attempt.failed_items is not None:
                     done += self._succeeded(wanted, attempt.failed_items)
             await self._delete(done)
@@ -104,8 +127,20 @@ class QueuePoller(Poller):
         except Exception:  # noqa: BLE001 - the boundary of a background task: logged, and the messages come again
             self.result = "PROBLEM: internal Lambda error."
             _log.exception("a batch of messages was not processed", extra={"source": self._source})
-        finally:
-            self._room.release()
+
+    async def _invoke_until(self, deadline: float, records: list[dict[str, Any]], trace_id: str | None) -> Attempt:
+        """Tries a throttled function again for as long as nobody else may receive the messages."""
+        attempts = 0
+        while True:
+            try:
+                return await self._invoke(records, trace_id)
+            except AwsError as error:
+                attempts += 1
+                pause = back_off(attempts, _FIRST_PAUSE)
+                if error.code != _THROTTLED or self._stopping.is_set() or self._loop.time() + pause > deadline:
+                    raise
+                self._backlog_since = self._loop.time()
+            await self._pause(pause)
 
     def _without_loops(self, messages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str | None]:
         """Without the messages of recursive loops, which are left to the queue's redrive policy; and with the trace of
