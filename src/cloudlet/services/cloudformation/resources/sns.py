@@ -15,6 +15,7 @@ from cloudlet.services.cloudformation.resources.resource_type import (
 )
 
 _TOPIC_ATTRIBUTES = (
+    "ArchivePolicy",
     "ContentBasedDeduplication",
     "DisplayName",
     "FifoThroughputScope",
@@ -23,6 +24,15 @@ _TOPIC_ATTRIBUTES = (
     "SignatureVersion",
     "TracingConfig",
 )
+# How the attributes of delivery status name the protocols.
+_STATUS_PREFIXES = {
+    "application": "Application",
+    "firehose": "Firehose",
+    "http/s": "HTTP",
+    "lambda": "Lambda",
+    "sqs": "SQS",
+}
+_STATUS_SETTINGS = ("FailureFeedbackRoleArn", "SuccessFeedbackRoleArn", "SuccessFeedbackSampleRate")
 _SUBSCRIPTION_ATTRIBUTES = (
     "DeliveryPolicy",
     "FilterPolicy",
@@ -35,7 +45,9 @@ _SUBSCRIPTION_ATTRIBUTES = (
 
 class Topic(ResourceType):
     type = "AWS::SNS::Topic"
-    properties = frozenset((*_TOPIC_ATTRIBUTES, "Subscription", "Tags", "TopicName"))
+    properties = frozenset(
+        (*_TOPIC_ATTRIBUTES, "DataProtectionPolicy", "DeliveryStatusLogging", "Subscription", "Tags", "TopicName")
+    )
     immutable = frozenset(("FifoTopic", "TopicName"))
     name_property = "TopicName"
     longest_name = 256
@@ -58,7 +70,9 @@ class Topic(ResourceType):
         return arn
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
-        params: Properties = {"Name": name, "Attributes": _attributes(properties, _TOPIC_ATTRIBUTES)}
+        params: Properties = {"Name": name, "Attributes": _topic_attributes(properties)}
+        if "DataProtectionPolicy" in properties:
+            params["DataProtectionPolicy"] = properties["DataProtectionPolicy"]
         if "Tags" in properties:
             params["Tags"] = properties["Tags"]
         arn: str = (await context.call("sns", "CreateTopic", params))["TopicArn"]
@@ -73,7 +87,11 @@ class Topic(ResourceType):
         return {"TopicArn": physical_id, "TopicName": physical_id.rsplit(":", 1)[1]}
 
     async def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> None:
-        old, new = _attributes(before, _TOPIC_ATTRIBUTES), _attributes(after, _TOPIC_ATTRIBUTES)
+        old, new = _topic_attributes(before), _topic_attributes(after)
+        if changed(before, after, "DataProtectionPolicy"):
+            policy = after.get("DataProtectionPolicy", "")
+            params = {"ResourceArn": physical_id, "DataProtectionPolicy": policy}
+            await context.call("sns", "PutDataProtectionPolicy", params)
         for name in sorted(old.keys() | new.keys()):
             if old.get(name) != new.get(name):
                 params = {"TopicArn": physical_id, "AttributeName": name, "AttributeValue": new.get(name, "")}
@@ -168,6 +186,29 @@ class TopicPolicy(ResourceType):
                     raise
 
 
+class TopicInlinePolicy(ResourceType):
+    type = "AWS::SNS::TopicInlinePolicy"
+    properties = frozenset(("PolicyDocument", "TopicArn"))
+    required = properties
+    immutable = frozenset(("TopicArn",))
+
+    async def find(self, context: Context, name: str, properties: Properties) -> str | None:
+        return str(properties["TopicArn"])
+
+    async def create(self, context: Context, name: str, properties: Properties) -> str:
+        await self.adopt(context, properties["TopicArn"], properties)
+        return str(properties["TopicArn"])
+
+    async def adopt(self, context: Context, physical_id: str, properties: Properties) -> None:
+        await _set_policy(context, physical_id, json.dumps(properties["PolicyDocument"]))
+
+    async def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> None:
+        await self.adopt(context, physical_id, after)
+
+    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        await _set_policy(context, physical_id, json.dumps(_default_policy(physical_id, context.account)))
+
+
 def _default_policy(topic: str, account: str) -> Properties:
     actions = (
         "GetTopicAttributes",
@@ -211,6 +252,16 @@ async def _unsubscribe(context: Context, topic: str, subscriptions: list[Propert
         token = {"NextToken": page["NextToken"]}
 
 
+def _topic_attributes(properties: Properties) -> dict[str, str]:
+    found = _attributes(properties, _TOPIC_ATTRIBUTES)
+    for logging in properties.get("DeliveryStatusLogging", []):
+        prefix = _STATUS_PREFIXES.get(str(logging.get("Protocol")))
+        if prefix is None:
+            raise AwsError("ValidationError", f"{logging.get('Protocol')} is no protocol of DeliveryStatusLogging")
+        found |= {f"{prefix}{name}": str(logging[name]) for name in _STATUS_SETTINGS if name in logging}
+    return found
+
+
 def _attributes(properties: Properties, names: tuple[str, ...]) -> dict[str, str]:
     """FifoTopic false is not sent, as SNS refuses it."""
     found = {name: _text(properties[name]) for name in names if name in properties}
@@ -223,4 +274,4 @@ def _text(value: object) -> str:
     return json.dumps(value) if isinstance(value, dict | list) else str(value)
 
 
-TYPES = (Subscription, Topic, TopicPolicy)
+TYPES = (Subscription, Topic, TopicInlinePolicy, TopicPolicy)

@@ -121,6 +121,29 @@ class QueuePolicy(ResourceType):
                     raise
 
 
+class QueueInlinePolicy(ResourceType):
+    type = "AWS::SQS::QueueInlinePolicy"
+    properties = frozenset(("PolicyDocument", "Queue"))
+    required = properties
+    immutable = frozenset(("Queue",))
+
+    async def find(self, context: Context, name: str, properties: Properties) -> str | None:
+        return str(properties["Queue"])
+
+    async def create(self, context: Context, name: str, properties: Properties) -> str:
+        await self.adopt(context, properties["Queue"], properties)
+        return str(properties["Queue"])
+
+    async def adopt(self, context: Context, physical_id: str, properties: Properties) -> None:
+        await _set_policy(context, physical_id, json.dumps(properties["PolicyDocument"]))
+
+    async def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> None:
+        await self.adopt(context, physical_id, after)
+
+    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
+        await _set_policy(context, physical_id, "")
+
+
 async def _set_policy(context: Context, queue: str, policy: str) -> None:
     await context.call("sqs", "SetQueueAttributes", {"QueueUrl": queue, "Attributes": {"Policy": policy}})
 
@@ -139,4 +162,4 @@ def _queue_attributes(properties: Properties) -> dict[str, str]:
     return found
 
 
-TYPES = (Queue, QueuePolicy)
+TYPES = (Queue, QueueInlinePolicy, QueuePolicy)
