@@ -204,7 +204,8 @@ def test_what_is_no_pattern_is_told_with_its_place(pattern: str, reason: str, co
 
 
 @pytest.mark.parametrize(
-    "pattern", ["", "x", "{", '{"a": ["x"}', '{"a" ["x"]}', '{"a": ["x" "y"]}', '{"a": ["x]}', "{1: 2}"]
+    "pattern",
+    ["", "x", "{", '{"a": ["x"]} {}', '{"a": ["x"}', '{"a" ["x"]}', '{"a": ["x" "y"]}', '{"a": ["x]}', "{1: 2}"],
 )
 def test_what_is_no_json_is_no_pattern(pattern: str) -> None:
     with pytest.raises(InvalidPattern):

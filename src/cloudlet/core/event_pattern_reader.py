@@ -51,7 +51,9 @@ class PatternReader:
         """The alternatives, and the names in their paths. Raises LocatedError, ValueError."""
         if self._json.next() != "{":
             self._fail("Filter is not an object")
-        return self._object([{}], "", in_or=False), self._steps
+        alternatives = self._object([{}], "", in_or=False)
+        self._json.next()  # there is nothing else
+        return alternatives, self._steps
 
     def _object(self, rules: list[Alternative], path: str, *, in_or: bool) -> list[Alternative]:
         """The alternatives, each with what the object demands added."""

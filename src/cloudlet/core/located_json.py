@@ -47,7 +47,11 @@ class LocatedJson:
             return self._value()
         if self._open:
             return self._member()
-        return self._value() if self._kind == "" else ""
+        if self._kind == "":
+            return self._value()
+        if self._peek():
+            self._unexpected("was expecting the end of the text")
+        return ""
 
     @property
     def text(self) -> str:

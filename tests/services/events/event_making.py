@@ -38,9 +38,11 @@ class Queue:
                 MessageAttributeNames=["All"],
                 AttributeNames=["All"],
             )
-            for message in answer.get("Messages", []):
-                sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
-                found.append(message)
+            taken = answer.get("Messages", [])
+            handles = [{"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]} for n, message in enumerate(taken)]
+            if handles:
+                sqs.delete_message_batch(QueueUrl=self.url, Entries=handles)
+            found += taken
         return found
 
     def events(self, number: int) -> list[Any]:
