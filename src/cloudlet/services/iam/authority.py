@@ -106,6 +106,10 @@ def _refusal(principal: Principal, action: str, resource: str | None, decision: 
     return f"User: {principal.arn} is not authorized to perform: {action}{where}{decision.why}"
 
 
+# Services that act for the owner of what they call for, which topics' default policy lets in.
+_OWNERS = frozenset({"cloudwatch.amazonaws.com"})
+
+
 class Keys:
     """The condition keys of a call; gathered when a policy first asks for one, which most do not."""
 
@@ -137,6 +141,8 @@ def _condition_keys(call: Call, standing: Standing | None) -> dict[str, str]:
     if principal.kind == "service":
         keys["aws:principalservicename"] = principal.arn
         keys["aws:sourceaccount"] = principal.account
+        if principal.arn in _OWNERS:
+            keys["aws:sourceowner"] = principal.account
     elif principal.kind != "anonymous":
         keys["aws:principalaccount"] = keys["aws:sourceowner"] = principal.account
         keys["aws:principalarn"] = principal.policies_of or principal.arn
