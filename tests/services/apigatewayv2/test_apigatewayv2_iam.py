@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-import boto3
 import pytest
 import requests
 from botocore.auth import SigV4Auth, SigV4QueryAuth
@@ -35,10 +34,10 @@ def ada(server: Any, shop: Any) -> Any:
 
 
 def send(
-    session: boto3.Session, method: str, url: str, body: str = "", service: str = "execute-api"
+    session: Any, method: str, url: str, body: str = "", service: str = "execute-api", region: str = "us-east-1"
 ) -> requests.Response:
     request = AWSRequest(method=method, url=url, data=body, headers={"content-type": "application/json"})
-    SigV4Auth(session.get_credentials(), service, "us-east-1").add_auth(request)
+    SigV4Auth(session.get_credentials(), service, region).add_auth(request)
     return requests.request(method, url, data=body, headers=dict(request.headers), timeout=20)
 
 
@@ -77,6 +76,7 @@ def test_who_does_not_pass(server: Any, shop: Any, ada: Any) -> None:
     assert refused(send(ada, "GET", f"{shop.url}/items/2"))
     assert refused(send(ada, "POST", f"{shop.url}/items/1"))
     assert refused(send(ada, "GET", f"{shop.url}/items/1", service="s3"))
+    assert refused(send(ada, "GET", f"{shop.url}/items/1", region="eu-west-1"))
     assert refused(send(server.session(secret="wrong"), "GET", f"{shop.url}/items/1"))
     assert refused(shop.get("/items/1", authorization="Bearer x"))
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 import requests
 from botocore.auth import SigV4Auth
@@ -125,7 +124,7 @@ def template(resources: dict[str, Any]) -> str:
     return json.dumps({"Resources": resources})
 
 
-def signed(session: boto3.Session, url: str) -> dict[str, str]:
+def signed(session: Any, url: str) -> dict[str, str]:
     request = AWSRequest(method="GET", url=url)
     SigV4Auth(session.get_credentials(), "execute-api", "us-east-1").add_auth(request)
     return dict(request.headers)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from cloudlet.core.context import Call
-from cloudlet.core.errors import AwsError
+from cloudlet.core.errors import AccessDenied, AwsError
 from cloudlet.core.http import Body
 from cloudlet.core.service import Cloud
 from cloudlet.gateway import sigv4
@@ -36,6 +36,8 @@ def authorize(cloud: Cloud, exchange: Exchange) -> Authorized:
 
 def _check_rights(cloud: Cloud, exchange: Exchange, signed: sigv4.Signed) -> None:
     served, principal = exchange.served, signed.principal
+    if signed.region != served.region:
+        raise AccessDenied(f"Credential should be scoped to the region {served.region}.")
     if principal.kind == "root" and principal.account == served.account:
         return
     call = Call(

@@ -24,8 +24,8 @@ _ACTION = "execute-api:invoke"
 _MOST_RESULTS = 10_000
 _LARGEST_RESULT = 16 * 1024
 
-# API, stage, authorizer, and a hash of the identity.
-_Key = tuple[str, str, str, bytes]
+# API, stage, authorizer as it was when it was asked, and a hash of the identity.
+_Key = tuple[str, str, LambdaAuthorizer, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class LambdaAuthorizers:
         if not authorizer.ttl or not identity:
             return _read(await self._ask(exchange, authorizer, identity), authorizer, exchange)
         hashed = hashlib.sha256(orjson.dumps(identity)).digest()
-        key = (exchange.served.api_id, exchange.served.stage, authorizer.id, hashed)
+        key = (exchange.served.api_id, exchange.served.stage, authorizer, hashed)
         kept = self._kept.get(key)
         if kept is not None and exchange.time < kept[1]:
             self._kept.move_to_end(key)
