@@ -20,6 +20,17 @@ import boto3, json, os
 def handler(event, context):
     boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody=json.dumps(event))
 """
+# Puts the next event, until there were twenty.
+GOES_ROUND = """
+import boto3, json, os
+def handler(event, context):
+    n = event["detail"]["n"]
+    if n == 20:
+        boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody='"round 20"')
+    else:
+        detail = json.dumps({"n": n + 1})
+        boto3.client("events").put_events(Entries=[{"Source": "shop.round", "DetailType": "t", "Detail": detail}])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +158,23 @@ def test_a_function_is_invoked_if_its_policy_says_so(
     assert (event["source"], event["detail"]) == ("shop.function", {"n": 2})
 
 
+def test_events_may_go_round_through_a_function(
+    server: Any, events: Any, make_queue: MakeQueue, make_rule: MakeRule, make_function: Callable[..., str]
+) -> None:
+    queue = make_queue(server, "behind-rounds")
+    function = make_function(server, "goes-round", GOES_ROUND, Environment={"Variables": {"QUEUE": queue.url}})
+    rule = make_rule(server, "rounds", "shop.round", {"Arn": function})
+    server.client("lambda").add_permission(
+        FunctionName="goes-round",
+        StatementId="rule",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=rule,
+    )
+    events.put_events(Entries=[entry("shop.round", {"n": 1})])
+    assert queue.events(1) == ["round 20"]
+
+
 def test_a_functions_result_comes_as_an_event(
     server: Any, events: Any, make_queue: MakeQueue, make_rule: MakeRule, make_function: Callable[..., str]
 ) -> None:
@@ -198,14 +226,15 @@ def test_entries_fail_by_themselves(events: Any) -> None:
             {"Source": "s", "DetailType": "t"},
             {"Source": "s", "DetailType": "t", "Detail": "[]"},
             {"Source": "s", "DetailType": "t", "Detail": "{"},
+            {"Source": "s", "DetailType": "t", "Detail": '{"a":' * 900 + "1" + "}" * 900},
             {"Source": "s", "DetailType": "t" * 129, "Detail": "{}"},
             {"Source": "s", "DetailType": "t", "Detail": "{}", "EventBusName": "of-nobody"},
         ]
     )
-    assert answer["FailedEntryCount"] == 6
+    assert answer["FailedEntryCount"] == 7
     assert [found.get("ErrorCode") for found in answer["Entries"]] == [
         *["InvalidArgument"] * 3,
-        *["MalformedDetail"] * 2,
+        *["MalformedDetail"] * 3,
         "InvalidArgument",
         None,
     ]
@@ -216,7 +245,7 @@ def test_entries_fail_by_themselves(events: Any) -> None:
         "Detail is malformed.",
         "Detail is malformed.",
     ]
-    assert "EventId" in answer["Entries"][6]
+    assert "EventId" in answer["Entries"][7]
 
 
 def test_how_much_may_be_put_at_once(server: Any, events: Any, make_queue: MakeQueue, make_rule: MakeRule) -> None:

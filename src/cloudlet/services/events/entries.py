@@ -15,6 +15,8 @@ _REQUIRED = ("Source", "DetailType", "Detail")
 _LONGEST_TYPE = 128
 # AWS counts a time that is given as so many bytes.
 _TIME_SIZE = 14
+# Objects and arrays within each other that surely can be written.
+_DEEPEST = 200
 
 
 class Refused(Exception):
@@ -61,9 +63,18 @@ def _detail(text: str) -> dict[str, Any]:
         detail = orjson.loads(text)
     except orjson.JSONDecodeError:
         detail = None
-    if not isinstance(detail, dict):
+    if not isinstance(detail, dict) or (text.count("{") + text.count("[") > _DEEPEST and not _can_be_written(detail)):
         raise Refused("MalformedDetail", "Detail is malformed.")
     return detail
+
+
+def _can_be_written(detail: Any) -> bool:
+    """What is nested too deeply cannot."""
+    try:
+        orjson.dumps({"detail": detail})
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 def _invalid(name: str, reason: str) -> Refused:

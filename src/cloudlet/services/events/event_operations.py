@@ -76,5 +76,12 @@ class EventOperations(EventsBase):
 
 
 def _new_event(call: Call, entry: Mapping[str, Any], event: Mapping[str, Any]) -> NewEvent:
-    trace = entry.get("TraceHeader", call.trace_id)
+    trace = entry["TraceHeader"] if "TraceHeader" in entry else _without_lineage(call.trace_id)
     return NewEvent(orjson.dumps(event).decode(), call.time, trace)
+
+
+def _without_lineage(trace_id: str | None) -> str | None:
+    """Lambda does not look for loops that lead through EventBridge."""
+    if trace_id is None:
+        return None
+    return ";".join(field for field in trace_id.split(";") if not field.strip().startswith("Lineage=")) or None
