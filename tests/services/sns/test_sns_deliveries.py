@@ -295,6 +295,17 @@ async def test_a_fifo_topic_keeps_order_and_drops_duplicates(sns: Any) -> None:
         await sns.subscribe(topic, "email", "boss@example.com")
 
 
+async def test_a_fifo_topic_may_have_standard_queues_and_a_fifo_dead_letter_queue(sns: Any) -> None:
+    topic = await sns.topic("orders.fifo", FifoTopic="true")
+    closed, dead = await sns.queue("closed"), await sns.queue("dead.fifo", topic, FifoQueue="true")
+    redrive = json.dumps({"deadLetterTargetArn": sns.arn(dead)})
+    await sns.subscribe(topic, "sqs", sns.arn(closed), RedrivePolicy=redrive, RawMessageDelivery="true")
+    await sns("Publish", TopicArn=topic, Message="order", MessageGroupId="g", MessageDeduplicationId="d")
+    message = await sns.received(dead)
+    assert (message["Body"], message["Attributes"]["MessageGroupId"]) == ("order", "g")
+    assert message["Attributes"]["MessageDeduplicationId"] == "d"
+
+
 async def test_a_queue_of_another_account_confirms_first(sns: Any) -> None:
     topic, other = await sns.topic(), {"as_": Principal.root("111111111111"), "region": "us-east-1"}
     url = (await sns.cloud.call("sqs", "CreateQueue", {"QueueName": "theirs"}, **other))["QueueUrl"]
