@@ -141,7 +141,8 @@ def test_times_bound_what_is_read(logs: Any, group: str) -> None:
     put(logs, group, "one", "a", "b", "c", at=start)
     bounds = {"startTime": start + 1, "endTime": start + 2}
     assert messages(logs.get_log_events(logGroupName=group, logStreamName="one", **bounds)) == ["b"]
-    assert messages(logs.filter_log_events(logGroupName=group, **bounds)) == ["b"]
+    # A search includes its end, other than the reading of a stream.
+    assert messages(logs.filter_log_events(logGroupName=group, **bounds)) == ["b", "c"]
 
 
 def test_search_over_streams(logs: Any, group: str) -> None:
@@ -175,6 +176,15 @@ def test_pages_of_a_search(logs: Any, group: str) -> None:
     found = [event for page in pages for event in page["events"]]
     assert [event["message"] for event in found] == [f"event {number}" for number in range(10)]
     assert len({event["eventId"] for event in found}) == 10
+
+
+def test_a_search_from_the_newest_goes_on_backwards(logs: Any, group: str) -> None:
+    put(logs, group, "one", "a", "b", "c")
+    page = logs.filter_log_events(logGroupName=group, startFromHead=False, limit=2)
+    assert messages(page) == ["c", "b"]
+    assert messages(logs.filter_log_events(logGroupName=group, nextToken=page["nextToken"])) == ["a"]
+    code, _ = refused(logs.filter_log_events, logGroupName=group, startFromHead=False, startTime=1)
+    assert code == "InvalidParameterException"
 
 
 def test_batches_with_faults_are_refused(logs: Any, group: str) -> None:

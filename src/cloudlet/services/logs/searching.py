@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 # So many events are looked at for one page, however few of them match: a page never takes long.
 _MOST_EXAMINED = 100_000
 _LAST = 1 << 62
+# The newest first: of what came since 2024, as on AWS.
+_DESCENDING_SINCE = 1_704_067_200_000
 
 Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Times are in milliseconds, from `start` on, before `end`; `streams` is a JSON list of names."""
+    """Times are in milliseconds, from `start` on up to `end`; `streams` is a JSON list of names."""
 
     matches: Callable[[str], bool]
     start: int
@@ -46,6 +48,7 @@ class SearchOperations(LogsBase):
         names, prefix = params.get("logStreamNames"), params.get("logStreamNamePrefix")
         if names is not None and prefix is not None:
             raise invalid_parameter("logStreamNames and logStreamNamePrefix are mutually exclusive parameters.")
+        descending, after = _direction(params)
         search = Search(
             matches=compiled(params.get("filterPattern", "")).matches,
             start=params.get("startTime", 0),
@@ -53,8 +56,8 @@ class SearchOperations(LogsBase):
             streams=None if names is None else orjson.dumps(list(names)).decode(),
             prefix=prefix,
             limit=params.get("limit", LARGEST_PAGE),
-            descending=not params.get("startFromHead", True),
-            after=Position(*unsealed(params["nextToken"], 2)) if "nextToken" in params else None,
+            descending=descending,
+            after=after,
         )
         now = milliseconds(call)
         events, reached = await self.store.query(
@@ -62,8 +65,19 @@ class SearchOperations(LogsBase):
         )
         output: dict[str, Any] = {"events": events, "searchedLogStreams": []}
         if reached is not None:
-            output["nextToken"] = sealed(reached.timestamp, reached.id)
+            output["nextToken"] = sealed(reached.timestamp, reached.id, descending)
         return output
+
+
+def _direction(params: "FilterLogEventsRequestTypeDef") -> tuple[bool, Position | None]:
+    """Whether the newest come first, and after which position; a page goes on in the direction of the one before it."""
+    if "nextToken" in params:
+        timestamp, id_, descending = unsealed(params["nextToken"], 3)
+        return bool(descending), Position(timestamp, id_)
+    descending = not params.get("startFromHead", True)
+    if descending and params.get("startTime", _DESCENDING_SINCE) < _DESCENDING_SINCE:
+        raise invalid_parameter("startFromHead can be false only if startTime is on or after January 1, 2024.")
+    return descending, None
 
 
 def _search(reader: Reader, group: LogGroup, search: Search, now: int) -> tuple[list[dict[str, Any]], Position | None]:
@@ -96,7 +110,7 @@ def _rows(reader: Reader, group: LogGroup, search: Search, now: int) -> Iterator
     return reader.rows(
         "SELECT e.timestamp, e.id, e.ingested, e.message, s.name FROM log_event AS e"
         " JOIN log_stream AS s ON s.id = e.log_stream"
-        f" WHERE e.log_group = ?1 AND e.timestamp >= ?2 AND e.timestamp < ?3 AND (e.timestamp, e.id) {beyond} (?4, ?5)"
+        f" WHERE e.log_group = ?1 AND e.timestamp >= ?2 AND e.timestamp <= ?3 AND (e.timestamp, e.id) {beyond} (?4, ?5)"
         " AND (?6 IS NULL OR s.name IN (SELECT value FROM json_each(?6)))"
         " AND (?7 IS NULL OR substr(s.name, 1, length(?7)) = ?7)"
         f" ORDER BY e.timestamp {order}, e.id {order}",
