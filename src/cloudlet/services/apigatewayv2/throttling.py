@@ -21,9 +21,9 @@ class Bucket:
 
     def take(self, now: float) -> bool:
         """Takes a token; False if there is none. `now` is in epoch seconds."""
-        if now > self._time:
-            self._tokens = min(self._burst, self._tokens + (now - self._time) * self._rate)
-            self._time = now
+        passed = max(0.0, now - self._time)  # a clock that is set back gives nothing, and does not stop the filling
+        self._tokens = min(self._burst, self._tokens + passed * self._rate)
+        self._time = now
         if self._tokens < 1:
             return False
         self._tokens -= 1
