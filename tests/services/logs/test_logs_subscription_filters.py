@@ -175,6 +175,26 @@ def test_what_is_refused(logs: Any, params: dict[str, Any], code: str) -> None:
     assert refused(logs.put_subscription_filter, **{**valid, **params})[0] == code
 
 
+def test_an_alias_of_a_function(server: Any, logs: Any, printer: str) -> None:
+    """What is on its way to it arrives although the log group is deleted."""
+    group, functions = make_group(logs, "/alias"), server.client("lambda")
+    name = printer.rpartition(":")[2]
+    version = functions.publish_version(FunctionName=name)["Version"]
+    alias = functions.create_alias(FunctionName=name, Name="live", FunctionVersion=version)["AliasArn"]
+    functions.add_permission(
+        FunctionName=name,
+        Qualifier="live",
+        StatementId="logs",
+        Action="lambda:InvokeFunction",
+        Principal="logs.amazonaws.com",
+    )
+    subscribe(logs, group, alias)
+    put(logs, group, "to the alias")
+    logs.delete_log_group(logGroupName=group)
+    (batch,) = eventually(lambda: received(server, name), "a delivery")
+    assert [event["message"] for event in batch["logEvents"]] == ["to the alias"]
+
+
 def test_large_batches_are_divided(server: Any, logs: Any, printer: str) -> None:
     group = make_group(logs, "/large")
     subscribe(logs, group, printer, "wanted")
