@@ -1,8 +1,12 @@
 """The CloudWatch service: its operations, by what they are about."""
 
 from cloudlet.services.cloudwatch.alarm_operations import AlarmOperations
+from cloudlet.services.cloudwatch.dashboard_operations import DashboardOperations
 from cloudlet.services.cloudwatch.metric_operations import MetricOperations
 
 
-class CloudWatch(MetricOperations, AlarmOperations):
-    """Owns cloudwatch.db."""
+class CloudWatch(MetricOperations, AlarmOperations, DashboardOperations):
+    """Owns cloudwatch.db. Its own metrics and those of the other services come together there.
+
+    Alarms publish as `cloudwatch.amazonaws.com` and invoke as `lambda.alarms.cloudwatch.amazonaws.com`, from its outbox.
+    """
