@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 import orjson
 
 from cloudlet.core.clock import Clock
+from cloudlet.runtime.failures import Ended, FunctionError, InitError, ResponseTooLarge
 from cloudlet.runtime.function import FunctionVersion, Invocation, Outcome
-from cloudlet.runtime.instance import OUT_OF_MEMORY, Ended, Instance
+from cloudlet.runtime.instance import OUT_OF_MEMORY, Instance
 from cloudlet.runtime.languages import EntrypointMissing, Launcher
 from cloudlet.runtime.memory import Cgroups
 from cloudlet.runtime.output import Output, WriteLog
 from cloudlet.runtime.platform_lines import TIMEOUT, InitReport, Report
-from cloudlet.runtime.runtime_api import FunctionError, InitError, ResponseTooLarge
 from cloudlet.runtime.sandbox import Bubblewrap, Unconfined
+from cloudlet.runtime.telemetry import Telemetry
 from cloudlet.runtime.zygotes import Zygotes
 
 # Loading the function may take this long before it has to begin again, in the time of the invocation itself.
@@ -48,8 +49,9 @@ class ExecutionEnvironment:
         self.ended = False
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._output = Output(clock, function.log_format, write)
-        self._new_instance = lambda: Instance(function, launcher, sandbox, zygotes, cgroups)
+        self._telemetry = telemetry = Telemetry(clock)
+        self._output = Output(clock, function.log_format, write, telemetry)
+        self._new_instance = lambda: Instance(function, launcher, sandbox, zygotes, cgroups, clock, telemetry)
         self._instance = self._new_instance()
         self._variables: dict[str, str] = {}
         self._failure: BaseException | None = None
@@ -82,6 +84,7 @@ class ExecutionEnvironment:
             self._report_init(began, "init", failure)
         else:
             self._init_duration = time.perf_counter() - began
+            self._tell_of_init(InitReport(self._init_duration, "init", None))
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Runs one invocation to its end, whatever that is."""
@@ -113,13 +116,18 @@ class ExecutionEnvironment:
         if not self._closed:
             self._closed = True
             self._output.close()
+            self._telemetry.close()
 
     async def _load(self) -> None:
         instance = self._instance
         try:
+            self._telemetry.open()
+            record = {"functionName": self.function.name, "functionVersion": self.function.version}
+            self._telemetry.platform("initStart", {"initializationType": "on-demand", "phase": "init", **record})
             await instance.start(self._variables, self._output.writer)
             instance.watch_memory()
-            await instance.api.ready
+            await instance.ready()
+            self._telemetry.close_subscriptions()
         finally:
             instance.stop_watching()
 
@@ -136,6 +144,7 @@ class ExecutionEnvironment:
             self._report_init(began, "invoke", failure)
             raise
         self._failure = None
+        self._tell_of_init(InitReport(time.perf_counter() - began, "invoke", None))
 
     async def _run(self, invocation: Invocation) -> tuple[bytes, str | None]:
         """The payload, and the type of error if it is one."""
@@ -153,7 +162,7 @@ class ExecutionEnvironment:
             return error.payload, _UNHANDLED
         except TimeoutError:
             self.ended = True
-            self._instance.kill()
+            self._instance.kill("TIMEOUT")
             return _error(TIMEOUT, invocation, _timed_out(function)), TIMEOUT
         except Ended as error:
             return _error(error.kind, invocation, str(error)), error.kind
@@ -172,11 +181,33 @@ class ExecutionEnvironment:
         return await self._ask(invocation, deadline)
 
     async def _ask(self, invocation: Invocation, deadline: float) -> bytes:
-        self._instance.watch_memory()
+        """With extensions, the invocation ends when the last of them waits for another one."""
+        instance = self._instance
+        instance.watch_memory()
+        began = time.perf_counter()
         try:
-            return await self._instance.api.invoke(invocation, deadline)
+            payload = await instance.api.invoke(invocation, deadline)
+            self._tell_of_response(invocation, began, len(payload), "success")
+            if instance.extensions:
+                await instance.api.polling()
+                await instance.extensions.all_done()
+            return payload
+        except FunctionError:
+            self._tell_of_response(invocation, began, 0, "error")
+            raise
         finally:
-            self._instance.stop_watching()
+            instance.stop_watching()
+
+    def _tell_of_response(self, invocation: Invocation, began: float, size: int, status: str) -> None:
+        metrics = {"durationMs": round((time.perf_counter() - began) * 1000, 3), "producedBytes": size}
+        record = {"requestId": invocation.request_id, "status": status, "metrics": metrics}
+        self._output.drain()
+        self._telemetry.platform("runtimeDone", record)
+
+    def _tell_of_init(self, report: InitReport) -> None:
+        record = {"initializationType": "on-demand", "phase": report.phase, "status": "success"}
+        self._telemetry.platform("initRuntimeDone", record)
+        self._telemetry.platform("initReport", report.record)
 
     def _report_init(self, began: float, phase: str, failure: BaseException) -> None:
         self._output.drain()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from cloudlet.core.clock import Clock
 from cloudlet.runtime.function import LogEvent
 from cloudlet.runtime.platform_lines import InitReport, JsonLines, Report, TextLines
+from cloudlet.runtime.telemetry import Telemetry
 
 # CloudWatch Logs takes events of up to 256 KB; longer lines are cut into several.
 _LONGEST_LINE = 256 * 1024 - 26
@@ -29,7 +30,8 @@ class Output:
     `write` takes the events over, in order.
     """
 
-    def __init__(self, clock: Clock, log_format: str, write: WriteLog) -> None:
+    def __init__(self, clock: Clock, log_format: str, write: WriteLog, telemetry: Telemetry | None = None) -> None:
+        self._telemetry = telemetry
         self._clock = clock
         self._lines = JsonLines() if log_format == "JSON" else TextLines()
         self._write = write
@@ -56,10 +58,14 @@ class Output:
         """An invocation begins; what `tail` gives begins here."""
         self._tail, self._tail_size = deque(), 0
         self.add(self._lines.start(self._clock.now(), request_id, version))
+        if self._telemetry is not None:
+            self._telemetry.platform("start", {"requestId": request_id, "version": version})
 
     def end(self, report: Report) -> None:
         for line in self._lines.end(self._clock.now(), report):
             self.add(line)
+        if self._telemetry is not None:
+            self._telemetry.platform("report", report.record)
 
     def report_init(self, report: InitReport) -> None:
         self.add(self._lines.init(self._clock.now(), report))
@@ -93,7 +99,10 @@ class Output:
     def _take(self, chunk: bytes) -> None:
         lines, newline, self._partial = (self._partial + chunk).rpartition(b"\n")
         if newline:
-            self._append([_message(line) for line in lines.decode(errors="replace").split("\n")])
+            messages = [_message(line) for line in lines.decode(errors="replace").split("\n")]
+            self._append(messages)
+            if self._telemetry is not None:
+                self._telemetry.printed(messages)
         while len(self._partial) > _LONGEST_LINE:
             self._append([_message(self._partial[:_LONGEST_LINE].decode(errors="replace"), end="")])
             self._partial = self._partial[_LONGEST_LINE:]

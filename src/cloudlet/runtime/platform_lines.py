@@ -25,6 +25,26 @@ class Report:
     error: str | None
 
     @property
+    def status(self) -> str:
+        return "success" if self.error is None else "timeout" if self.error == TIMEOUT else "error"
+
+    @property
+    def record(self) -> dict[str, object]:
+        """As the JSON log format and telemetry have it."""
+        metrics: dict[str, float] = {
+            "durationMs": round(self.duration * 1000, 3),
+            "billedDurationMs": self.billed,
+            "memorySizeMB": self.memory,
+            "maxMemoryUsedMB": self.used_megabytes,
+        }
+        if self.init_duration is not None:
+            metrics["initDurationMs"] = round(self.init_duration * 1000, 3)
+        record: dict[str, object] = {"requestId": self.request_id, "metrics": metrics, "status": self.status}
+        if self.status == "error":
+            record["errorType"] = self.error
+        return record
+
+    @property
     def billed(self) -> int:
         return math.ceil((self.duration + (self.init_duration or 0.0)) * 1000)
 
@@ -35,11 +55,24 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class InitReport:
-    """An initialisation that failed: `duration` in seconds, `phase` init or invoke, `error` its type."""
+    """Of an initialisation: `duration` in seconds, `phase` init or invoke, `error` its type if it failed."""
 
     duration: float
     phase: str
-    error: str
+    error: str | None
+
+    @property
+    def record(self) -> dict[str, object]:
+        """As the JSON log format and telemetry have it."""
+        record: dict[str, object] = {
+            "initializationType": "on-demand",
+            "metrics": {"durationMs": round(self.duration * 1000, 3)},
+            "phase": self.phase,
+            "status": "success" if self.error is None else "timeout" if self.error == TIMEOUT else "error",
+        }
+        if self.error is not None and self.error != TIMEOUT:
+            record["errorType"] = self.error
+        return record
 
 
 class TextLines:
@@ -77,33 +110,13 @@ class JsonLines:
     """The platform's lines in the JSON log format."""
 
     def init(self, now: float, report: InitReport) -> str:
-        record: dict[str, object] = {
-            "initializationType": "on-demand",
-            "metrics": {"durationMs": round(report.duration * 1000, 3)},
-            "phase": report.phase,
-            "status": "timeout" if report.error == TIMEOUT else "error",
-        }
-        if report.error != TIMEOUT:
-            record["errorType"] = report.error
-        return _json_line(now, "platform.initReport", record)
+        return _json_line(now, "platform.initReport", report.record)
 
     def start(self, now: float, request_id: str, version: str) -> str:
         return _json_line(now, "platform.start", {"requestId": request_id, "version": version})
 
     def end(self, now: float, report: Report) -> list[str]:
-        metrics: dict[str, float] = {
-            "durationMs": round(report.duration * 1000, 3),
-            "billedDurationMs": report.billed,
-            "memorySizeMB": report.memory,
-            "maxMemoryUsedMB": report.used_megabytes,
-        }
-        if report.init_duration is not None:
-            metrics["initDurationMs"] = round(report.init_duration * 1000, 3)
-        status = "success" if report.error is None else "timeout" if report.error == TIMEOUT else "error"
-        record: dict[str, object] = {"requestId": report.request_id, "metrics": metrics, "status": status}
-        if status == "error":
-            record["errorType"] = report.error
-        return [_json_line(now, "platform.report", record)]
+        return [_json_line(now, "platform.report", report.record)]
 
 
 def _json_line(now: float, kind: str, record: dict[str, object]) -> str:

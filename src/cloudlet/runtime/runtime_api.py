@@ -12,7 +12,10 @@ import socket
 
 import orjson
 
+from cloudlet.runtime import extensions
 from cloudlet.runtime.api_connection import LARGEST_RESPONSE, Connection, Request
+from cloudlet.runtime.extensions import Extensions
+from cloudlet.runtime.failures import FunctionError, InitError, ResponseTooLarge
 from cloudlet.runtime.function import Invocation
 from cloudlet.runtime.processes import holds_connection
 from cloudlet.runtime.response_stream import LARGEST_STREAM, ResponseStream
@@ -31,30 +34,14 @@ _ERROR_TYPE = "lambda-runtime-function-error-type"
 _ERROR_BODY = "lambda-runtime-function-error-body"
 
 
-class InitError(Exception):
-    """The runtime reported that the function could not be loaded. `payload` is its error object."""
-
-    def __init__(self, payload: bytes) -> None:
-        super().__init__(payload.decode(errors="replace"))
-        self.payload = payload
-
-
-class FunctionError(Exception):
-    """The function raised. `payload` is the error object that the runtime made of it."""
-
-    def __init__(self, payload: bytes) -> None:
-        super().__init__(payload.decode(errors="replace"))
-        self.payload = payload
-
-
-class ResponseTooLarge(FunctionError):
-    """Raised in place of the response. The runtime takes the refusal badly: it exits."""
-
-
 class RuntimeApi:
-    """Serves the processes of one environment alone, although all environments share the loopback interface."""
+    """Serves the processes of one environment alone, although all environments share the loopback interface.
 
-    def __init__(self) -> None:
+    `extensions` answers what is asked of the Extensions API at the same address.
+    """
+
+    def __init__(self, extensions: Extensions | None = None) -> None:
+        self._extensions = extensions
         self._socket = socket.socket()
         self._port = 0
         self._pid = 0
@@ -67,6 +54,7 @@ class RuntimeApi:
         self._answer: asyncio.Future[bytes] | None = None
         self._stream: ResponseStream | None = None
         self._end: Exception | None = None
+        self._asked: asyncio.Event = asyncio.Event()
         self.ready: asyncio.Future[None] = self._loop.create_future()
 
     def bind(self) -> str:
@@ -97,11 +85,12 @@ class RuntimeApi:
         self._invocation = invocation
         answer = self._answer = self._loop.create_future()
         answer.add_done_callback(self._abandon_stream)
+        trace_id = _trace_id(invocation, deadline)
         headers = [
             f"Lambda-Runtime-Aws-Request-Id: {invocation.request_id}",
             f"Lambda-Runtime-Deadline-Ms: {int(deadline * 1000)}",
             f"Lambda-Runtime-Invoked-Function-Arn: {invocation.arn}",
-            f"Lambda-Runtime-Trace-Id: {_trace_id(invocation, deadline)}",
+            f"Lambda-Runtime-Trace-Id: {trace_id}",
             "Content-Type: application/json",
         ]
         if invocation.client_context is not None:
@@ -109,6 +98,8 @@ class RuntimeApi:
         self._next = (invocation.payload, tuple(headers))
         if self._end is None:
             self._hand_over()
+            if self._extensions:
+                self._extensions.tell_of_invocation(invocation, deadline, trace_id)
         else:
             self.fail(self._end)
         return answer
@@ -118,9 +109,14 @@ class RuntimeApi:
         """Whether the runtime has taken the last invocation."""
         return self._next is None
 
+    async def polling(self) -> None:
+        """Returns when the runtime asks for the next invocation, or has ended."""
+        await self._asked.wait()
+
     def fail(self, error: Exception) -> None:
         """What was awaited will not come, nor anything after it: the environment has ended."""
         self._end = error
+        self._asked.set()
         for future in (self.ready, self._answer):
             if future is not None and not future.done():
                 future.set_exception(error)
@@ -143,6 +139,8 @@ class RuntimeApi:
         self._connections.discard(connection)
         if self._polling is connection:
             self._polling = None
+        if self._extensions is not None:
+            self._extensions.disconnected(connection)
 
     def reader(self, connection: Connection, request: Request) -> ResponseStream | None:
         """A streamed response goes to the invocation's sink as it comes; without one it is gathered."""
@@ -158,10 +156,19 @@ class RuntimeApi:
         return self._stream
 
     def handle(self, connection: Connection, request: Request) -> None:
+        if self._extensions is not None and request.path.startswith(extensions.PREFIX):
+            self._extensions.handle(connection, request)
+        elif self._extensions is not None and request.method == "PUT" and request.path == extensions.TELEMETRY:
+            self._extensions.subscribe(connection, request)
+        else:
+            self._handle_runtime(connection, request)
+
+    def _handle_runtime(self, connection: Connection, request: Request) -> None:
         step = request.path.removeprefix(_PREFIX).split("/")
         match request.method, step:
             case "GET", ["invocation", "next"]:
                 self._polling = connection
+                self._asked.set()
                 if not self.ready.done():
                     self.ready.set_result(None)
                 self._hand_over()
@@ -185,6 +192,7 @@ class RuntimeApi:
         if self._polling is not None and self._next is not None:
             polling, (payload, headers) = self._polling, self._next
             self._polling = self._next = None
+            self._asked.clear()
             polling.reply(200, payload, headers)
 
     def _handle_answer(self, connection: Connection, request: Request) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cloudlet.runtime import supervisor
 from cloudlet.runtime.function import FunctionVersion
 from cloudlet.runtime.languages import Launcher, Places
 from cloudlet.runtime.variables import zygote_variables
@@ -30,9 +31,11 @@ _ETC = (
 _USERS = "root:x:0:0::/:/usr/sbin/nologin\nsbx_user:x:{0}:{0}::/tmp:/usr/sbin/nologin\n"
 # AWS's limits of processes and threads, and of open files. Shells do not agree on a letter for the former.
 _LIMITS = "{ ulimit -u 1024 || ulimit -p 1024; } 2>/dev/null; ulimit -n 1024; "
-_START = _LIMITS + '. /dev/stdin; exec "$@" </dev/null'
+_PLAIN = '"$@"'
 # A script of the function's own starts the runtime.
-_START_WRAPPED = _LIMITS + '. /dev/stdin; exec ${AWS_LAMBDA_EXEC_WRAPPER:+"$AWS_LAMBDA_EXEC_WRAPPER"} "$@" </dev/null'
+_WRAPPED = '${AWS_LAMBDA_EXEC_WRAPPER:+"$AWS_LAMBDA_EXEC_WRAPPER"} "$@"'
+# The name by which extensions listen for telemetry.
+_SANDBOX_HOST = "127.0.0.1 sandbox.localdomain sandbox\n"
 _PATH = "/usr/bin:/bin"
 # Where functions may bring libraries.
 _LIBRARIES = ("/var/task", "/var/task/lib", "/opt", "/opt/lib")
@@ -45,15 +48,15 @@ _USER_COUNT = 100_000_000
 
 @dataclass(frozen=True, slots=True)
 class Confined:
-    """What to start: the command, its folder and its environment, and its standard input.
+    """What to start: the command, its folder and its environment. Its standard input is to bring `variables`.
 
-    `descriptors` are handed on; they and `stdin` are to be closed afterwards.
+    `descriptors` are handed on; they are to be closed afterwards.
     """
 
     command: list[str]
     environment: Mapping[str, str]
     folder: Path | None
-    stdin: int
+    variables: str
     descriptors: tuple[int, ...]
 
 
@@ -87,31 +90,40 @@ class Bubblewrap:
         return Places("/var/task", "/opt", {name: f"/var/{name}" for name in launcher.files})
 
     def confine(
-        self, function: FunctionVersion, launcher: Launcher, environment: Mapping[str, str], user: int | None
+        self,
+        function: FunctionVersion,
+        launcher: Launcher,
+        environment: Mapping[str, str],
+        user: int | None,
+        *,
+        supervised: bool,
     ) -> Confined:
         """The variables are read from standard input, by the function's own user.
 
         They are not for other eyes, as a command line would be, and a variable such as LD_PRELOAD has no say over
-        what runs before the sandbox is closed. Raises EntrypointMissing.
+        what runs before the sandbox is closed. `supervised` is who has extensions. Raises EntrypointMissing.
         """
-        start = launcher.command(function, self.places(function, launcher))
-        passwd = _memory_file(passwd_file(user))
-        variables = _memory_file(
-            "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
-        )
+        places = self.places(function, launcher)
+        start = launcher.command(function, places)
+        passwd = memory_file(passwd_file(user))
+        hosts = memory_file(_hosts()) if supervised else None
+        variables = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
         command = [
             *(self._program, "--perms", "1777", "--size", str(function.ephemeral_storage << 20), "--tmpfs", "/tmp"),
             *self._fixed,
             *_launcher_arguments(launcher),
             *self._confinement,
             *("--perms", "0444", "--ro-bind-data", str(passwd), "/etc/passwd"),
+            *(("--perms", "0444", "--ro-bind-data", str(hosts), "/etc/hosts") if hosts is not None else ()),
             *("--ro-bind", str(function.code), "/var/task"),
             *(("--ro-bind", str(function.layers), "/opt") if function.layers else ("--dir", "/opt")),
             *("--chdir", "/var/task", "--remount-ro", "/", "--"),
             *(("/usr/bin/setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups") if user else ()),
-            *("/bin/sh", "-c", _START if launcher.interpreter is None else _START_WRAPPED, "sh", *start),
+            *_shell(launcher, places, supervised=supervised),
+            *start,
         ]
-        return Confined(command, {"PATH": _PATH}, None, variables, (passwd,))
+        descriptors = (passwd,) if hosts is None else (passwd, hosts)
+        return Confined(command, {"PATH": _PATH}, None, variables, descriptors)
 
     def zygote_command(self, launcher: Launcher) -> list[str]:
         """The same system, with what `nursery.py` needs to make of it the sandbox of one function."""
@@ -152,15 +164,18 @@ class Unconfined:
         return Places(str(function.code), str(function.layers or "/nonexistent"), files)
 
     def confine(
-        self, function: FunctionVersion, launcher: Launcher, environment: Mapping[str, str], user: int | None
+        self,
+        function: FunctionVersion,
+        launcher: Launcher,
+        environment: Mapping[str, str],
+        user: int | None,
+        *,
+        supervised: bool,
     ) -> Confined:
         """Raises EntrypointMissing."""
-        variables = {**environment, "LAMBDA_TASK_ROOT": str(function.code)}
-        command = launcher.command(function, self.places(function, launcher))
-        wrapper = environment.get("AWS_LAMBDA_EXEC_WRAPPER")
-        if wrapper and launcher.interpreter is not None:
-            command = [wrapper, *command]
-        return Confined(command, variables, function.code, _memory_file(""), ())
+        places = self.places(function, launcher)
+        command = [*_shell(launcher, places, supervised=supervised), *launcher.command(function, places)]
+        return Confined(command, {**environment, "LAMBDA_TASK_ROOT": str(function.code)}, function.code, "", ())
 
 
 def choose_sandbox() -> Bubblewrap | Unconfined:
@@ -182,12 +197,27 @@ def passwd_file(user: int | None) -> str:
     return _USERS.format(user or os.geteuid())
 
 
-def _memory_file(content: str) -> int:
+def memory_file(content: str) -> int:
     """A descriptor from which the content can be read; the caller closes it."""
     descriptor = os.memfd_create("cloudlet")
     os.write(descriptor, content.encode())
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
+
+
+def _shell(launcher: Launcher, places: Places, *, supervised: bool) -> list[str]:
+    """What reads the variables and then becomes the runtime, or supervises it."""
+    runtime = _PLAIN if launcher.interpreter is None else _WRAPPED
+    if supervised:
+        return ["/bin/sh", "-c", _LIMITS + supervisor.script(runtime), f"{places.layers}/extensions"]
+    return ["/bin/sh", "-c", f"{_LIMITS}. /dev/stdin; exec {runtime} </dev/null", "sh"]
+
+
+def _hosts() -> str:
+    try:
+        return Path("/etc/hosts").read_text() + _SANDBOX_HOST
+    except OSError:
+        return _SANDBOX_HOST
 
 
 def _system_arguments() -> list[str]:
