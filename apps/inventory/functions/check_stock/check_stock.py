@@ -32,13 +32,17 @@ _dynamodb = boto3.resource("dynamodb", config=_config)
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A change that emptied an item's shelf. `before` is None for an item that was not known."""
+    """A change that emptied an item's shelf. `before` is None for an item that was not known.
+
+    `taken_by` is the order that took the last pieces, empty if it was a count that found none.
+    """
 
     store: str
     item: str
     before: Decimal | None
     counted: str
     sequence_number: str
+    taken_by: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -69,8 +73,8 @@ def emptied(record: dict[str, Any]) -> Alert | None:
     count, before = _count(new), _count(change.get("OldImage", {}))
     if count is None or count > 0 or before == 0:
         return None
-    counted = new.get("Counted", {}).get("S", "")
-    return Alert(new["Store"]["S"], new["Item"]["S"], before, counted, change["SequenceNumber"])
+    counted, taken_by = (new.get(name, {}).get("S", "") for name in ("Counted", "TakenBy"))
+    return Alert(new["Store"]["S"], new["Item"]["S"], before, counted, change["SequenceNumber"], taken_by)
 
 
 def _count(image: dict[str, Any]) -> Decimal | None:
@@ -91,6 +95,8 @@ def message(alert: Alert, dashboard: str) -> str:
     if alert.counted:
         lines.append(f"Counted:   {_readable(alert.counted)}")
     lines.append(f"Before:    {'not in the inventory' if alert.before is None else f'{alert.before} in stock'}")
+    if alert.taken_by:
+        lines.append(f"Taken by:  order {alert.taken_by}")
     if dashboard:
         lines.append(f"Dashboard: {dashboard}")
     return "\n".join(lines)

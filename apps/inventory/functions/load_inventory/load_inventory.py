@@ -18,6 +18,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from inventory_file import Rejected, Row, read_inventory
+from late_orders import OrdersSince
 from levels import Levels
 
 INCOMING = "inventory/"
@@ -78,7 +79,7 @@ def _load(record: dict[str, Any]) -> None:
     version = version_of(record)
     report = Report(key.removeprefix(INCOMING), record["eventTime"], found["ContentLength"])
     text = io.TextIOWrapper(io.BufferedReader(found["Body"]), encoding="utf-8-sig", errors="replace", newline="")
-    levels = Levels(_dynamodb, os.environ["TABLE"])
+    levels = Levels(_dynamodb, os.environ["TABLE"], OrdersSince(_dynamodb, os.environ["ORDERS_TABLE"]))
     levels.write(report.good_rows(read_inventory(text)), version, report.uploaded)
     if _is_latest(report, version):
         _publish(bucket, report)
