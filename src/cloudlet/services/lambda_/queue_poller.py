@@ -16,6 +16,8 @@ _log = logging.getLogger(__name__)
 
 _PER_CALL = 10
 _LONG_POLL = 20
+# Calls under way at a time while there is a backlog: they share the writes of the queue.
+_RECEIVERS = 5
 # How many batches are with the function at a time: at first, more with each second for which the queue does not get
 # empty, and in the end, unless the mapping says otherwise.
 _FIRST_CONCURRENCY = 5
@@ -44,18 +46,35 @@ class QueuePoller(Poller):
         wanted = {"QueueUrl": self._url, "AttributeNames": ["VisibilityTimeout"]}
         answer = await self._call("sqs", "GetQueueAttributes", wanted)
         self._visibility = float(answer["Attributes"]["VisibilityTimeout"])
+        is_backlog = False
         try:
             while not self._stopping.is_set():
                 await self._await_room()
-                messages = await self._gather()
-                if len(messages) < self._batch_size:
-                    self._backlog_since = self._loop.time()  # there is none
-                if messages:
-                    task = asyncio.create_task(self._process(messages))
-                    self._batches.add(task)
-                    task.add_done_callback(self._batches.discard)
+                is_backlog = await self._take_up(is_backlog)
+                if not is_backlog:
+                    self._backlog_since = self._loop.time()
         finally:
             await asyncio.gather(*self._batches)
+
+    async def _take_up(self, is_backlog: bool) -> bool:
+        """Batches that are there, several at a time if there is a backlog. Returns whether there still is."""
+        room = self._concurrency() - len(self._batches)
+        more = min(_RECEIVERS, room) - 1 if is_backlog else 0
+        waits = [_LONG_POLL, *([0] * more)]
+        taken = await asyncio.gather(*(self._take_up_one(wait) for wait in waits), return_exceptions=True)
+        for result in taken:
+            if isinstance(result, BaseException):
+                raise result
+        return all(taken)
+
+    async def _take_up_one(self, wait: int) -> bool:
+        """Whether the batch is full."""
+        messages = await self._gather(wait)
+        if messages:
+            task = asyncio.create_task(self._process(messages))
+            self._batches.add(task)
+            task.add_done_callback(self._batches.discard)
+        return len(messages) >= self._batch_size
 
     async def _await_room(self) -> None:
         """Until less is with the function than may be: for a batch to end, or for the passing of time."""
@@ -69,9 +88,9 @@ class QueuePoller(Poller):
         reserved = function.reserved if function is not None else None
         return min(grown, self._most, self._most if reserved is None else max(reserved, 1))
 
-    async def _gather(self) -> list[dict[str, Any]]:
+    async def _gather(self, wait: int) -> list[dict[str, Any]]:
         """A batch: full, or with what came within the window after its first message."""
-        messages = await self._receive(_LONG_POLL, self._batch_size)
+        messages = await self._receive(wait, self._batch_size)
         if not messages or not self._window:
             return messages
         loop = asyncio.get_running_loop()
