@@ -39,6 +39,7 @@ def up(arguments: list[str]) -> None:
         default_region=connection.region(),
         smtp_url=options.smtp_url,
         sns_certificate_url=options.sns_certificate_url,
+        function_idle_seconds=options.function_idle_seconds,
     )
 
     def ready(url: str) -> None:
@@ -87,6 +88,12 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         default=os.environ.get("CLOUDLET_SNS_CERTIFICATE_URL") or None,
         help="where subscribers find the certificate of SNS [default: here; or CLOUDLET_SNS_CERTIFICATE_URL]",
     )
+    parser.add_argument(
+        "--function-idle-seconds",
+        type=_seconds,
+        default=os.environ.get("CLOUDLET_FUNCTION_IDLE_SECONDS") or "600",
+        help="after which an environment that nobody calls ends [default: 600; or CLOUDLET_FUNCTION_IDLE_SECONDS]",
+    )
     parser.add_argument("--log-level", default="info", help="debug, info, warning or error [default: %(default)s]")
     return parser.parse_args(arguments)
 
@@ -95,6 +102,16 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 65535")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
+    return seconds
 
 
 def _web_address(text: str) -> str:

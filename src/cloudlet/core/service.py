@@ -189,7 +189,8 @@ class Cloud:
         """Calls a service's operation in process: same validation, authorisation and errors as over HTTP.
 
         `as_` is who asks; `account` whose resources are meant (the caller's own unless given); `source_arn` the
-        resource on whose behalf a service principal calls; `trace_id` the trace that this goes on with. Raises AwsError.
+        resource on whose behalf a service principal calls; `trace_id` the trace that this goes on with.
+        Raises AwsError.
         """
         found = self.operation(api, name)
         validate_input(api, name, params)

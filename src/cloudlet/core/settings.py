@@ -10,7 +10,7 @@ class Settings:
 
     `smtp_url` (`smtp://user:password@host:587`) is where SNS e-mails go; without it, into the local mailbox.
     `sns_certificate_url` is the address under which subscribers find the certificate of SNS, where that is not this
-    server's own.
+    server's own. Execution environments of functions end when nobody has called them for `function_idle_seconds`.
     """
 
     data: Path
@@ -19,6 +19,7 @@ class Settings:
     default_region: str = "us-east-1"
     smtp_url: str | None = None
     sns_certificate_url: str | None = None
+    function_idle_seconds: float = 600.0
 
     @property
     def endpoint_url(self) -> str:

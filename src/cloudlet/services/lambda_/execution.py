@@ -53,7 +53,7 @@ class Execution:
         self._busy: Counter[FunctionKey] = Counter()
         self._unreserved: Counter[tuple[str, str]] = Counter()
         self.logs = FunctionLogs(cloud, roles)
-        self.runtime = Runtime(self, cloud.clock)
+        self.runtime = Runtime(self, cloud.clock, idle=cloud.settings.function_idle_seconds)
 
     async def invoke(self, function: Function, version: Version, invocation: Invocation) -> Outcome:
         """Raises TooManyRequestsException, RecursiveInvocationException, or what stands in the way."""
