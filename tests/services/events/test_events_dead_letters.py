@@ -78,7 +78,7 @@ def _target(arn: str, letters: Queue) -> dict[str, Any]:
 
 
 class MoodyQueues(Service):
-    """Stands for SQS: a queue called `busy` takes nothing yet, the others keep what they get."""
+    """Stands for SQS: queues called `busy` and `broken` take nothing, the others keep what they get."""
 
     apis = ("sqs",)
 
@@ -92,6 +92,9 @@ class MoodyQueues(Service):
         if params["QueueUrl"].endswith("/busy"):
             self.attempts += 1
             raise AwsError("RequestThrottled", "not now")
+        if params["QueueUrl"].endswith("/broken"):
+            self.attempts += 1
+            raise RuntimeError("a defect")
         self.kept.put_nowait(params)
         return {"MessageId": "m"}
 
@@ -116,11 +119,14 @@ class Bridge:
     async def call(self, name: str, **params: Any) -> Any:
         return await self.cloud.call("events", name, params, as_=Principal.root(ACCOUNT), region="us-east-1")
 
-    async def letter(self, step: float) -> dict[str, Any]:
-        """Lets time pass, in steps of so many seconds, until there is one."""
+    async def letter(self) -> dict[str, Any]:
+        """Lets the time of each attempt come, until there is one."""
+        outbox, reader = self.service.outbox, self.service.store.reader
         while self.queues.kept.empty():
-            self.clock.advance(step)
-            self.service.outbox._wake.set()
+            row = reader.one("SELECT max(due) FROM outbox")
+            if not outbox.statistics()["under_way"] and row is not None and row[0] is not None:
+                self.clock.advance(max(row[0] - self.clock.now(), 0.0))
+                outbox._wake.set()
             await asyncio.sleep(0.001)
         return self.queues.kept.get_nowait()
 
@@ -134,8 +140,8 @@ async def bridge(tmp_path: Path) -> AsyncIterator[Bridge]:
     await made.service.stop()
 
 
-async def undelivered(bridge: Bridge, **policy: int) -> None:
-    target = {"Id": "t", "Arn": f"{QUEUES}:busy", "DeadLetterConfig": {"Arn": f"{QUEUES}:letters"}}
+async def undelivered(bridge: Bridge, queue: str = "busy", **policy: int) -> None:
+    target = {"Id": "t", "Arn": f"{QUEUES}:{queue}", "DeadLetterConfig": {"Arn": f"{QUEUES}:letters"}}
     if policy:
         target["RetryPolicy"] = policy
     await bridge.call("PutRule", Name="r", EventPattern='{"source": ["s"]}')
@@ -145,7 +151,7 @@ async def undelivered(bridge: Bridge, **policy: int) -> None:
 
 async def test_attempts_are_counted(bridge: Bridge) -> None:
     await undelivered(bridge, MaximumRetryAttempts=3)
-    found = attributes(await bridge.letter(60.0))
+    found = attributes(await bridge.letter())
     assert bridge.queues.attempts == 4
     assert found["EXHAUSTED_RETRY_CONDITION"] == "MaximumRetryAttempts"
     assert found["RETRY_ATTEMPTS"] == "3"
@@ -155,7 +161,7 @@ async def test_attempts_are_counted(bridge: Bridge) -> None:
 async def test_an_event_grows_too_old(bridge: Bridge) -> None:
     await undelivered(bridge, MaximumEventAgeInSeconds=60)
     began = bridge.clock.now()
-    found = attributes(await bridge.letter(1.0))
+    found = attributes(await bridge.letter())
     assert bridge.clock.now() - began >= 60
     assert found["EXHAUSTED_RETRY_CONDITION"] == "MaximumEventAgeInSeconds"
     assert int(found["RETRY_ATTEMPTS"]) == bridge.queues.attempts - 1 > 1
@@ -163,14 +169,21 @@ async def test_an_event_grows_too_old(bridge: Bridge) -> None:
 
 async def test_left_alone_it_is_tried_185_times_again(bridge: Bridge) -> None:
     await undelivered(bridge)
-    found = attributes(await bridge.letter(300.0))
+    found = attributes(await bridge.letter())
     limits = {"MaximumRetryAttempts", "MaximumEventAgeInSeconds"}
     assert found["EXHAUSTED_RETRY_CONDITION"] in limits
-    assert 100 < bridge.queues.attempts <= 186
+    assert 150 < bridge.queues.attempts <= 186
 
 
 async def test_without_attempts_it_is_given_up_at_once(bridge: Bridge) -> None:
     await undelivered(bridge, MaximumRetryAttempts=0)
-    found = attributes(await bridge.letter(0.0))
+    found = attributes(await bridge.letter())
     assert bridge.queues.attempts == 1
     assert found["RETRY_ATTEMPTS"] == "0"
+
+
+async def test_a_defect_is_given_up_like_any_failure(bridge: Bridge) -> None:
+    await undelivered(bridge, "broken", MaximumRetryAttempts=1)
+    found = attributes(await bridge.letter())
+    assert bridge.queues.attempts == 2
+    assert found["ERROR_CODE"] == "INTERNAL_ERROR"

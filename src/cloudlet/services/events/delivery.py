@@ -56,6 +56,10 @@ class Deliverer:
             taken_in = await self._hand_over(errand, event)
         except Failed as failed:
             return self._failed(delivery, errand, event, failed)
+        except Exception:  # noqa: BLE001 - a boundary: logged, and tried again for as long as the retry policy says
+            _log.exception("a target could not be called", extra={"rule": errand.rule, "target": delivery.target})
+            internal = Failed("INTERNAL_ERROR", "The target could not be called.", final=False)
+            return self._failed(delivery, errand, event, internal)
         self._measures.success(errand.rule, event.ingested)
         return _completed(event.id, taken_in)
 

@@ -32,9 +32,14 @@ class Measures:
         record("PutEventsRequestSize", size, "Bytes")
 
     def matched(self, rules: Sequence[Rule], now: float) -> None:
-        """An event matched these rules, or a schedule fell due."""
+        """An event matched these rules."""
         for rule in rules:
             self._record(rule, "MatchedEvents", 1, now)
+            self._record(rule, "TriggeredRules", 1, now)
+
+    def scheduled(self, rules: Sequence[Rule], now: float) -> None:
+        """The schedules of these rules fell due."""
+        for rule in rules:
             self._record(rule, "TriggeredRules", 1, now)
 
     def attempt(self, rule: str, ingested: float, *, again: bool) -> None:

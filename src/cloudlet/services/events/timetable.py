@@ -65,7 +65,7 @@ class Timetable:
         fired: list[Rule] = []
         if rows:
             fired = await self._store.write(lambda tx: self._fire(tx, rows, now))
-            self._measures.matched(fired, now)
+            self._measures.scheduled(fired, now)
         row = self._store.reader.one("SELECT min(due) FROM rule WHERE due IS NOT NULL")
         if row is None or row[0] is None:
             return None
