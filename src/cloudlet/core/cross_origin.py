@@ -38,7 +38,8 @@ def answered(configuration: Mapping[str, Any], headers: Mapping[str, str]) -> He
 def _origin(configuration: Mapping[str, Any], origin: str) -> str | None:
     for allowed in configuration.get("AllowOrigins", []):
         if allowed == "*":
-            return "*"
+            # Browsers take no star where credentials are sent.
+            return origin if configuration.get("AllowCredentials") else "*"
         if allowed in (origin, f"{origin.split('://')[0]}://*") or fnmatchcase(origin, allowed):
             return origin
     return None

@@ -154,7 +154,8 @@ class EventSourceOperations(LambdaBase):
             return mapping
 
         result = self.pollers.result(id_)
-        return self._shown(await self.store.write(write), "Updating", result)
+        state = {None: "Updating", True: "Enabling", False: "Disabling"}[params.get("Enabled")]
+        return self._shown(await self.store.write(write), state, result)
 
     @operation("DeleteEventSourceMapping")
     async def delete_event_source_mapping(

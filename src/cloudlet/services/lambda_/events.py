@@ -60,6 +60,7 @@ class Events:
             "accepted": self._cloud.clock.now(),
         }
         await self._store.write(lambda tx: self.outbox.put(tx, reference.arn, event))
+        self._execution.measures.event_received(key)
 
     async def _deliver(self, delivery: Delivery) -> Completion | None:
         if delivery.payload["kind"] == "event":
@@ -74,6 +75,7 @@ class Events:
             return None  # deleted in the meantime, and its events with it
         settings = function.event_invoke.get(reference.qualifier or LATEST, {})
         age = self._cloud.clock.now() - event["accepted"]
+        self._execution.measures.event_age(reference.key, age)
         if age > settings.get("MaximumEventAgeInSeconds", _OLDEST):
             return self._give_up(function, reference, event, "EventAgeExceeded", None)
         if function.reserved == 0:
@@ -121,6 +123,7 @@ class Events:
         last: tuple[Outcome, str] | None,
     ) -> Completion:
         """To the dead-letter queue, and to the destination for failures, where there are such."""
+        self._execution.measures.event_dropped(function.key)
         settings = function.event_invoke.get(reference.qualifier or LATEST, {})
         arn = f"{reference.key.arn}:{reference.qualifier or LATEST}"
         outcome, version = last if last is not None else (None, None)
@@ -200,6 +203,7 @@ class Events:
             await self._send_to(delivery.target, row, function, session.principal)
         except AwsError as error:
             if delivery.attempts + 1 >= _DESTINATION_ATTEMPTS:
+                self._execution.measures.undeliverable(function.key, dead_letter=row["kind"] == "dead letter")
                 _log.error(
                     "a function's destination refused its record",
                     extra={"target": delivery.target, "code": error.code, "reason": error.message},

@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from time import perf_counter
 from typing import Any
 
 from cloudlet.core.errors import AwsError
@@ -23,6 +24,7 @@ from cloudlet.runtime import (
 from cloudlet.services.lambda_.catalog import Catalog, Function, Version
 from cloudlet.services.lambda_.function_logs import FunctionLogs
 from cloudlet.services.lambda_.lineage import MOST_INVOCATIONS, header_of_invocation, invocations_before
+from cloudlet.services.lambda_.measures import Measures
 from cloudlet.services.lambda_.names import LATEST, FunctionKey, Reference, function_not_found, parse_arn
 from cloudlet.services.lambda_.packages import Packages
 from cloudlet.services.lambda_.roles import Roles
@@ -52,6 +54,7 @@ class Execution:
         self._layers_of = layers_of
         self._busy: Counter[FunctionKey] = Counter()
         self._unreserved: Counter[tuple[str, str]] = Counter()
+        self.measures = Measures(cloud.metrics, cloud.clock)
         self.logs = FunctionLogs(cloud, roles)
         self.runtime = Runtime(self, cloud.clock, idle=cloud.settings.function_idle_seconds)
 
@@ -59,9 +62,18 @@ class Execution:
         """Raises TooManyRequestsException, RecursiveInvocationException, or what stands in the way."""
         executable = version.executable or await self._make_executable(function, version)
         traced = self._traced(function, invocation)
-        counted = self._enter(function)
+        key = function.key
         try:
-            return await self.runtime.invoke(executable, traced)
+            counted = self._enter(function)
+        except AwsError:
+            self.measures.throttled(key, invocation.arn, version.version)
+            raise
+        started = perf_counter()
+        failed = True
+        try:
+            outcome = await self.runtime.invoke(executable, traced)
+            failed = outcome.failed
+            return outcome
         except TooManyEnvironments:
             raise _throttled("ConcurrentInvocationLimitExceeded") from None
         except RuntimeMissing as error:
@@ -69,7 +81,9 @@ class Execution:
         except RuntimeStopped:
             raise AwsError("ServiceException", "Cloudlet is stopping.", status=500) from None
         finally:
-            self._leave(function.key, counted)
+            seconds = perf_counter() - started
+            self.measures.invoked(key, invocation.arn, version.version, seconds, failed=failed)
+            self._leave(key, counted)
 
     async def executable(self, function: Function, version: Version) -> FunctionVersion:
         return version.executable or await self._make_executable(function, version)
@@ -165,6 +179,9 @@ class Execution:
             self._unreserved[place] += 1
             counted = True
         self._busy[key] += 1
+        self.measures.concurrent(
+            key, self._busy[key], sum(self._busy.values()), self._unreserved[key.account, key.region]
+        )
         return counted
 
     def _leave(self, key: FunctionKey, counted: bool) -> None:

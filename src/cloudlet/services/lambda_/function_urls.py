@@ -135,8 +135,6 @@ def _check_cors(cors: Mapping[str, Any]) -> None:
     for method in cors.get("AllowMethods", []):
         if method not in _METHODS:
             raise invalid(f"The method {method} is not valid in AllowMethods: it takes {', '.join(sorted(_METHODS))}.")
-    if cors.get("AllowCredentials") and "*" in cors.get("AllowOrigins", []):
-        raise invalid("AllowCredentials is not supported when AllowOrigins is '*'")
 
 
 def _save(tx: Transaction, reference: Reference, url: FunctionUrl) -> None:
