@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 LAMBDA_PYTHON := $(VENV)/lambda-python
 LAMBDA_NODEJS := $(VENV)/lambda-nodejs
+LAMBDA_JAVA := $(VENV)/lambda-java
 LAMBDA_POWERTOOLS := $(VENV)/lambda-powertools
 DATA ?= .cloudlet
 PORT ?= 4566
 
-.PHONY: help setup setup-dev run test lint format bench docs lock clean
+.PHONY: help setup setup-dev lambda-java run test lint format bench docs lock clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +38,11 @@ $(VENV)/.dev: $(VENV)/.cloudlet requirements/dev.txt requirements/lambda-powerto
 	$(BIN)/pip install -q --require-hashes -r requirements/dev.txt
 	@rm -rf $(LAMBDA_POWERTOOLS)
 	$(BIN)/pip install -q --require-hashes --target $(LAMBDA_POWERTOOLS) -r requirements/lambda-powertools.txt
+	@touch $@
+
+lambda-java: $(LAMBDA_JAVA)/.made ## fetch what functions in Java need, by maven
+$(LAMBDA_JAVA)/.made: scripts/lambda-java/pom.xml
+	mvn -q -B -f $< dependency:copy-dependencies -DoutputDirectory=$(abspath $(LAMBDA_JAVA))
 	@touch $@
 
 run: setup ## start Cloudlet, deploy the inventory application, upload sample files, show the dashboard's address

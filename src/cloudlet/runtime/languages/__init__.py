@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Callable
 
-from cloudlet.runtime.languages import nodejs, provided, python
+from cloudlet.runtime.languages import java, nodejs, provided, python, ruby
 from cloudlet.runtime.languages.launcher import EntrypointMissing, Launcher, Places, RuntimeMissing
 
 __all__ = ["EntrypointMissing", "Launcher", "Places", "RuntimeMissing", "find_launcher", "known_launcher"]
@@ -14,6 +14,8 @@ _log = logging.getLogger(__name__)
 _FAMILIES: tuple[tuple[re.Pattern[str], Callable[[str], Launcher]], ...] = (
     (re.compile(r"python3\.(9|1[0-5])"), python.find),
     (re.compile(r"nodejs(18|20|22|24|26)\.x"), nodejs.find),
+    (re.compile(r"java(8\.al2|8\.al2023|11|11\.al2023|17|17\.al2023|21|25)"), java.find),
+    (re.compile(r"ruby(3\.[234]|4\.0)"), ruby.find),
     (re.compile(r"provided(\.al2|\.al2023)?"), provided.find),
 )
 _found: dict[str, Launcher] = {}
