@@ -1,39 +1,30 @@
 """HTTP requests to APIs: found by host or path, matched, authorized, handed to the integration, answered."""
 
-import asyncio
 import logging
 import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from cloudlet.core import cross_origin
-from cloudlet.core.context import Principal
-from cloudlet.core.errors import AwsError
 from cloudlet.core.http import HttpRequest, HttpResponse
-from cloudlet.core.payload_2 import MalformedResponse
 from cloudlet.core.service import Cloud
-from cloudlet.services.apigatewayv2 import aws_services, events, iam_authorization, measures
+from cloudlet.services.apigatewayv2 import iam_authorization, measures
 from cloudlet.services.apigatewayv2.access_logs import AccessLogs
 from cloudlet.services.apigatewayv2.base import PATH_PREFIX, GatewayService
 from cloudlet.services.apigatewayv2.exchange import Exchange
-from cloudlet.services.apigatewayv2.functions import Function, invoke
+from cloudlet.services.apigatewayv2.integrating import Integrator
 from cloudlet.services.apigatewayv2.lambda_authorizer import LambdaAuthorizers
 from cloudlet.services.apigatewayv2.matching import DEFAULT
-from cloudlet.services.apigatewayv2.parameter_mapping import Change, Evaluated, change_response, changed_request
 from cloudlet.services.apigatewayv2.refusal import (
     Refusal,
     failed,
-    forbidden,
     headers_too_large,
     not_found,
     throttled,
-    timed_out,
     too_large,
-    unavailable,
 )
-from cloudlet.services.apigatewayv2.role_sessions import CALLER, SERVICE, RoleSessions
+from cloudlet.services.apigatewayv2.role_sessions import RoleSessions
 from cloudlet.services.apigatewayv2.serving import (
-    Integration,
     JwtAuthorizer,
     LambdaAuthorizer,
     Served,
@@ -42,17 +33,14 @@ from cloudlet.services.apigatewayv2.serving import (
     stage_of,
 )
 from cloudlet.services.apigatewayv2.throttling import ACCOUNT_BURST, ACCOUNT_RATE, Bucket
-from cloudlet.services.apigatewayv2.variables import context_variable, evaluate
+from cloudlet.services.apigatewayv2.variables import context_variable
 
 if TYPE_CHECKING:
-    from cloudlet.services.apigatewayv2.http_proxy import HttpProxy
     from cloudlet.services.apigatewayv2.jwt_authorizer import JwtAuthorizers
 
 _log = logging.getLogger(__name__)
 _HOST = re.compile(r"([a-z0-9]+)\.execute-api\.")
 _LARGEST_BODY = 10 * 1024 * 1024
-# Errors of functions that run as often as they may.
-_BUSY = frozenset(("TooManyRequestsException", "ServiceUnavailableException"))
 # The request line and all headers.
 _LARGEST_HEAD = 10_240
 
@@ -72,20 +60,19 @@ class DataPlane(GatewayService):
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
-        self._roles = RoleSessions(cloud)
-        self._lambda_authorizers = LambdaAuthorizers(cloud, self._roles)
+        roles = RoleSessions(cloud)
+        self._lambda_authorizers = LambdaAuthorizers(cloud, roles)
+        self._integrator = Integrator(cloud, roles)
         self._access_logs = AccessLogs(cloud)
         self._accounts: dict[tuple[str, str], Bucket] = {}
         self._jwt_authorizers: JwtAuthorizers | None = None
-        self._http_proxy: HttpProxy | None = None
 
     async def drain(self) -> None:
         await self._access_logs.stop()
 
     async def stop(self) -> None:
         await self._access_logs.stop()
-        if self._http_proxy is not None:
-            await self._http_proxy.stop()
+        await self._integrator.stop()
         await super().stop()
 
     def forget_authorizations(self, api_id: str, stage: str | None = None) -> None:
@@ -202,7 +189,7 @@ class DataPlane(GatewayService):
             await self._authorize(exchange, route)
         if route.integration is None:
             raise failed()
-        return await self._integrate(exchange, route.integration)
+        return await self._integrator.answer(exchange, route.integration)
 
     def _account_bucket(self, served: Served) -> Bucket:
         key = (served.account, served.region)
@@ -234,72 +221,6 @@ class DataPlane(GatewayService):
             self._jwt_authorizers = JwtAuthorizers(self.cloud.clock)
         return self._jwt_authorizers
 
-    def _proxy(self) -> "HttpProxy":
-        if self._http_proxy is None:
-            # The HTTP client is a slow import: a server without HTTP integrations does not wait for it at its start.
-            from cloudlet.services.apigatewayv2.http_proxy import HttpProxy
-
-            self._http_proxy = HttpProxy()
-        return self._http_proxy
-
-    async def _integrate(self, exchange: Exchange, integration: Integration) -> HttpResponse:
-        if integration.request_changes:
-            _change_request(exchange, integration.request_changes)
-        started = self.cloud.clock.now()
-        try:
-            response = await self._call(exchange, integration)
-        finally:
-            exchange.integration_latency = max(0.0, self.cloud.clock.now() - started)
-        changes = integration.response_changes.get(response.status)
-        if changes:
-            change_response(response, _evaluated(changes, exchange, response))
-        return response
-
-    async def _call(self, exchange: Exchange, integration: Integration) -> HttpResponse:
-        if integration.kind == "HTTP_PROXY":
-            return await self._proxy().forward(exchange, integration)
-        try:
-            async with asyncio.timeout(integration.timeout):
-                principal = await self._principal(exchange, integration)
-                if integration.function is None:
-                    return await aws_services.call(self.cloud, exchange, integration, principal)
-                return await self._invoke(exchange, integration, integration.function, principal)
-        except TimeoutError:
-            exchange.integration_error = "The integration did not answer in time."
-            raise timed_out() from None
-        except AwsError as error:
-            exchange.integration_status = error.status
-            exchange.integration_error = error.message
-            if error.code == "RequestTooLargeException":
-                raise too_large() from error
-            raise (unavailable() if error.code in _BUSY else failed()) from error
-
-    async def _principal(self, exchange: Exchange, integration: Integration) -> Principal:
-        """As whom the integration is called: API Gateway, a role, or the caller."""
-        served = exchange.served
-        if integration.credentials is None:
-            return Principal.service(SERVICE, served.account)
-        if integration.credentials == CALLER:
-            if exchange.authorized is None or exchange.authorized.principal is None:
-                raise forbidden()
-            return exchange.authorized.principal
-        return await self._roles.principal(integration.credentials, served.account, served.region)
-
-    async def _invoke(
-        self, exchange: Exchange, integration: Integration, function: Function, principal: Principal
-    ) -> HttpResponse:
-        event = events.event(exchange, integration.version)
-        payload, is_error = await invoke(self.cloud, function, event, as_=principal, source_arn=_source_arn(exchange))
-        exchange.integration_status = 200
-        if is_error:
-            exchange.integration_error = "The Lambda function returned an error."
-            raise failed()
-        try:
-            return events.answer(payload, integration.version)
-        except MalformedResponse as error:
-            exchange.integration_error = f"The response from the Lambda function is not valid: {error}."
-            raise failed() from None
-
 
 def _name_of(request: HttpRequest) -> str:
     """The host's name without its port."""
@@ -319,13 +240,6 @@ def _split(path: str) -> tuple[str, str]:
     first, _, inside = rest.partition("/")
     # Only in this form the default stage may be named: as a host it has no path of its own.
     return api_id, f"/{inside}" if unquote(first) == DEFAULT else f"{slash}{rest}"
-
-
-def _source_arn(exchange: Exchange) -> str:
-    assert exchange.match is not None
-    path = exchange.match.path
-    called = DEFAULT if path == DEFAULT else f"{exchange.request.method}{path}"
-    return f"{exchange.served.arn}/{called}"
 
 
 def _head_size(request: HttpRequest) -> int:
@@ -350,23 +264,3 @@ async def _read(request: HttpRequest) -> bytes | None:
             return None
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-def _evaluated(
-    changes: tuple[Change, ...], exchange: Exchange, response: HttpResponse | None = None
-) -> list[Evaluated]:
-    """The changes whose values are there; all of them see what was before any of them."""
-    found: list[Evaluated] = []
-    for change in changes:
-        value = None if change.value is None else evaluate(change.value, exchange, response)
-        if value is not None or change.action == "remove":
-            found.append((change, value))
-    return found
-
-
-def _change_request(exchange: Exchange, changes: tuple[Change, ...]) -> None:
-    evaluated = _evaluated(changes, exchange)
-    exchange.outgoing = changed_request(exchange.request, evaluated)
-    paths = [value for change, value in evaluated if change.place == "path" and value]
-    if paths:
-        exchange.path_override = paths[-1] if paths[-1].startswith("/") else f"/{paths[-1]}"
