@@ -1,4 +1,4 @@
-"""Starts Cloudlet, deploys the inventory application, uploads the sample files, and serves until Ctrl-C."""
+"""Starts Cloudlet, deploys the inventory application, uploads the sample files and orders, and serves until Ctrl-C."""
 
 import argparse
 import re
@@ -149,7 +149,7 @@ def _pending_subscriptions(connection: Connection) -> list[dict[str, Any]]:
 
 
 def _upload_samples(connection: Connection, outputs: dict[str, str]) -> None:
-    """All at the same moment, as shops do in the evening; not if there are files already."""
+    """All stores at the same moment, as in the evening, then the orders; not if there are files already."""
     s3 = connection.client("s3")
     bucket = outputs["BucketName"]
     if s3.list_objects_v2(Bucket=bucket, Prefix="inventory/", MaxKeys=1)["KeyCount"]:
@@ -170,6 +170,25 @@ def _upload_samples(connection: Connection, outputs: dict[str, str]) -> None:
     _wait_for(f"{rows} levels in the table", loaded)
     taken = time.monotonic() - started
     console.print(f"[green]✓[/] {len(samples)} stores uploaded their files; {rows} levels were loaded in {taken:.1f} s")
+    _upload_orders(connection, outputs)
+
+
+def _upload_orders(connection: Connection, outputs: dict[str, str]) -> None:
+    samples = sorted((APPLICATION / "samples" / "orders").iterdir())
+    for sample in samples:
+        key = f"orders/{sample.name}"
+        connection.client("s3").put_object(Bucket=outputs["BucketName"], Key=key, Body=sample.read_bytes())
+
+    def decided() -> bool | None:
+        """A file is in the bucket's reports once each of its orders is decided."""
+        found = connection.client("s3").list_objects_v2(Bucket=outputs["BucketName"], Prefix="reports/orders/")
+        return found["KeyCount"] >= len(samples) or None
+
+    _wait_for("the orders to be decided", decided)
+    orders = connection.client("dynamodb").scan(TableName=outputs["OrdersTableName"])["Items"]
+    reserved = sum(order["Status"]["S"] == "RESERVED" for order in orders)
+    waiting = len(orders) - reserved
+    console.print(f"[green]✓[/] {len(orders)} orders arrived: {reserved} reserved, {waiting} back-ordered")
 
 
 def _introduce(data: Path, outputs: dict[str, str]) -> None:
@@ -177,6 +196,9 @@ def _introduce(data: Path, outputs: dict[str, str]) -> None:
     programs = ".venv/bin/cloudlet"
     console.print()
     console.print(f"  [bold]Dashboard[/]       [cyan]{outputs['DashboardUrl']}[/]")
+    console.print(
+        "                  what is in stock, what became of the orders and why; drop files of your own onto it"
+    )
     console.print(f"  [bold]Alerts[/]          {programs} mail --follow{options}")
     console.print(f"  [bold]What runs here[/]  {programs} status{options}")
     console.print(f'  [bold]AWS tools[/]       eval "$({programs} env{options})"')

@@ -1,6 +1,7 @@
-// The dashboard: asks the API what is in stock and what came of the files, draws it, takes uploads.
+// The dashboard: asks the API what is in stock, what became of orders and files, draws it, takes uploads.
 
-import { drawFiles, drawLevels, drawTimes, openFile } from "./drawing.js";
+import { drawFiles, drawLevels, drawTimes, loaded, openFile } from "./drawing.js";
+import { drawOrders, drawReports, newsOf, showAllOrders } from "./orders.js";
 import { takeUploads } from "./uploading.js";
 
 const EVERY = 2_000;
@@ -13,6 +14,8 @@ const element = (id) => document.getElementById(id);
 const state = {
   levels: [],
   uploads: [],
+  orders: [],
+  ordersWanted: { status: "all", search: "" },
   moving: [], // uploads from this page that are under way, or failed before the store saw them
   search: "",
   show: "all",
@@ -40,6 +43,8 @@ class List {
 
 const inventory = new List("api/inventory");
 const uploads = new List("api/uploads");
+const orders = new List("api/orders");
+const reports = new List("api/reports");
 
 // ── Asking ──────────────────────────────────────────────────────────────────
 
@@ -52,11 +57,12 @@ async function ask() {
   asking = true;
   clearTimeout(timer);
   try {
-    const [levels, files] = await Promise.all([inventory.changed(), uploads.changed()]);
+    const [levels, files, taken] = await Promise.all([inventory.changed(), uploads.changed(), orders.changed()]);
     if (levels) state.levels = levels.levels;
     if (files) takeResults(files.uploads);
     if (levels) drawLevels(state);
     if (files || levels) drawFiles(state);
+    if (taken) takeOrders(taken.orders);
     failures = 0;
     setStatus("live", "Live");
   } catch (error) {
@@ -81,6 +87,24 @@ function setStatus(kind, text) {
   if (element("status-text").textContent !== text) element("status-text").textContent = text;
 }
 
+function takeOrders(taken) {
+  state.orders = taken;
+  const news = newsOf(taken);
+  drawOrders(state);
+  if (news) announce(news);
+}
+
+/** There is a new one every night. */
+async function askForReports() {
+  if (document.hidden) return;
+  try {
+    const found = await reports.changed();
+    if (found) drawReports(found.reports);
+  } catch (error) {
+    console.warn(error);
+  }
+}
+
 function takeResults(results) {
   state.uploads = results;
   settle();
@@ -92,7 +116,7 @@ function settle() {
     const result = state.uploads.find((result) => result.file === upload.name);
     if (result && result.version !== upload.before) {
       state.moving.splice(state.moving.indexOf(upload), 1);
-      announce(`${result.file}: ${result.loaded} rows loaded, ${result.rejected} rejected.`);
+      announce(`${result.file}: ${loaded(result)}, ${result.rejected} rejected.`);
     } else if (Date.now() - upload.arrived > PATIENCE) {
       Object.assign(upload, { phase: "failed", problem: "The file arrived, but was not loaded within a minute." });
     }
@@ -132,10 +156,25 @@ element("show").addEventListener("change", (event) => {
   state.show = event.target.value;
   drawLevels(state);
 });
+element("search-orders").addEventListener("input", (event) => {
+  state.ordersWanted.search = event.target.value.trim().toLowerCase();
+  drawOrders(state);
+});
+element("show-orders").addEventListener("change", (event) => {
+  state.ordersWanted.status = event.target.value;
+  drawOrders(state);
+});
+element("more-orders").addEventListener("click", () => showAllOrders(() => drawOrders(state)));
 element("out-list").addEventListener("click", (event) => {
   if (event.target.closest("button")) document.querySelector('#show [value="out"]').click();
 });
 addEventListener("hashchange", () => openFile(location.hash.slice(1)));
-document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : ask()));
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return clearTimeout(timer);
+  ask();
+  askForReports();
+});
 setInterval(() => document.hidden || drawTimes(), 10_000);
+setInterval(askForReports, 60_000);
 ask();
+askForReports();

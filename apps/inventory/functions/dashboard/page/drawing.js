@@ -5,9 +5,9 @@ const ITEMS_AT_FIRST = 8;
 const CHIPS = 12;
 
 const element = (id) => document.getElementById(id);
-const number = new Intl.NumberFormat("en");
+export const number = new Intl.NumberFormat("en");
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
-const plural = (count, one, many = `${one}s`) => `${number.format(count)} ${count === 1 ? one : many}`;
+export const plural = (count, one, many = `${one}s`) => `${number.format(count)} ${count === 1 ? one : many}`;
 
 const cards = new Map(); // store → its card, kept so that a refresh moves nothing and loses no focus
 const opened = new Set(); // stores of which all items are shown
@@ -181,14 +181,15 @@ function movingRow(upload) {
 }
 
 function fileRow(upload, open) {
-  const row = newRow(upload.file, [`${plural(upload.loaded, "row")} loaded · `, time(upload.uploaded)]);
+  const row = newRow(upload.file, [`${loaded(upload)} · `, time(upload.uploaded)]);
   if (!upload.rejected) return row;
   row.classList.add(upload.loaded ? "partly" : "failed");
   const details = row.querySelector("details");
   details.hidden = false;
   details.dataset.file = upload.file;
   details.open = open.has(upload.file);
-  details.querySelector("summary").textContent = `${plural(upload.rejected, "row")} rejected`;
+  details.querySelector("summary").textContent = upload.kind === "orders" ? `${number.format(upload.rejected)} refused` : `${plural(upload.rejected, "row")} rejected`;
+  if (upload.kind === "orders") details.querySelector("th + th").textContent = "Why it was not taken";
   const lines = upload.errors.map(({ line, reason, text }) =>
     make("tr", {}, make("td", {}, number.format(line)), make("td", {}, reason, ...(text ? [make("code", {}, text)] : []))),
   );
@@ -198,6 +199,11 @@ function fileRow(upload, open) {
   }
   details.querySelector("tbody").replaceChildren(...lines);
   return row;
+}
+
+/** What came of a file, in a few words. */
+export function loaded(upload) {
+  return upload.kind === "orders" ? `${plural(upload.loaded, "order")} taken` : `${plural(upload.loaded, "row")} loaded`;
 }
 
 /** The card's foot says which file its levels came with. */
@@ -222,7 +228,7 @@ export function drawTimes() {
   for (const shown of document.querySelectorAll("time")) shown.textContent = ago(shown.dateTime);
 }
 
-function time(moment) {
+export function time(moment) {
   return make("time", { dateTime: moment, title: new Date(moment).toLocaleString("en") }, ago(moment));
 }
 
@@ -242,7 +248,7 @@ function fileAnchor(file) {
   return `file-${encodeURIComponent(file)}`;
 }
 
-function make(tag, properties, ...content) {
+export function make(tag, properties, ...content) {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...content);
   return made;

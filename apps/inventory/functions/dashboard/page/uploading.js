@@ -7,9 +7,11 @@ export function takeUploads({ input, page, begun, changed }) {
   const queue = [];
   let running = 0;
 
-  function add(files) {
+  async function add(files) {
     for (const file of files) {
-      const upload = { name: file.name, file, phase: "waiting", sent: 0, problem: null };
+      const kind = await kindOf(file);
+      const name = kind === "orders" ? `orders/${file.name}` : file.name;
+      const upload = { name, kind, file, phase: "waiting", sent: 0, problem: null };
       begun(upload);
       queue.push(upload);
       changed(upload);
@@ -28,7 +30,7 @@ export function takeUploads({ input, page, begun, changed }) {
   }
 
   input.addEventListener("change", () => {
-    add(input.files);
+    add([...input.files]);
     input.value = "";
   });
   takeDrops(page, add);
@@ -38,7 +40,7 @@ async function run(upload, changed) {
   const become = (phase, values = {}) => changed(Object.assign(upload, { phase }, values));
   try {
     become("sending");
-    const place = await signed(upload.file);
+    const place = await signed(upload);
     await put(upload.file, place, (sent) => become("sending", { sent }));
     become("loading");
   } catch (error) {
@@ -46,8 +48,16 @@ async function run(upload, changed) {
   }
 }
 
-async function signed(file) {
-  const body = JSON.stringify({ name: file.name, size: file.size });
+/** A file of orders is JSON, or CSV with a column named order. */
+async function kindOf(file) {
+  if (/\.json$/i.test(file.name)) return "orders";
+  const beginning = await file.slice(0, 4_096).text().catch(() => "");
+  const columns = beginning.trimStart().split(/[\r\n]/, 1)[0].split(/[,;]/);
+  return columns.some((column) => column.replaceAll('"', "").trim().toLowerCase() === "order") ? "orders" : "inventory";
+}
+
+async function signed({ file, kind }) {
+  const body = JSON.stringify({ name: file.name, size: file.size, kind });
   const headers = { "Content-Type": "application/json" };
   let answer;
   try {
@@ -93,6 +103,6 @@ function takeDrops(page, add) {
     event.preventDefault();
     depth = 0;
     show(false);
-    add(event.dataTransfer.files);
+    add([...event.dataTransfer.files]);
   });
 }
