@@ -40,6 +40,14 @@ class GroupOperations(SchedulerBase):
             await asyncio.gather(*self._clearing)
         await super().stop()
 
+    def condition_keys(self, call: Call, params: dict[str, Any]) -> dict[str, str]:
+        """The tags of the group that the call is about, and those that the request gives to one."""
+        keys = {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in params.get("Tags", ())}
+        resource = self.resource(call, params) or ""
+        _, found, name = resource.partition(":schedule-group/")
+        group = groups.find_group(self.store.reader, call.account, call.region, name) if found else None
+        return keys | {f"aws:ResourceTag/{key}": value for key, value in (group.tags if group else {}).items()}
+
     @operation("CreateScheduleGroup")
     async def create_schedule_group(self, call: Call, params: "t.CreateScheduleGroupInputTypeDef") -> dict[str, Any]:
         tags = _checked({tag["Key"]: tag["Value"] for tag in params.get("Tags", [])})

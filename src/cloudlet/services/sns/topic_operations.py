@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
 
 class TopicOperations(SnsBase):
+    def condition_keys(self, call: Call, params: dict[str, Any]) -> dict[str, str]:
+        """The tags of the topic, and those that the request gives to one."""
+        arn = self.resource(call, params)
+        topic = self.directory.find_topic(arn) if arn is not None else None
+        keys = {f"aws:ResourceTag/{key}": value for key, value in topic.tags.items()} if topic is not None else {}
+        return keys | {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in params.get("Tags", ())}
+
     @operation("CreateTopic")
     async def create_topic(self, call: Call, params: "t.CreateTopicInputTypeDef") -> dict[str, Any]:
         if params.get("DataProtectionPolicy"):

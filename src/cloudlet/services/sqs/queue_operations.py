@@ -22,6 +22,14 @@ _LARGEST_PAGE = 1000
 
 
 class QueueOperations(SqsBase):
+    def condition_keys(self, call: Call, params: dict[str, Any]) -> dict[str, str]:
+        """The tags of the queue, and those that the request gives to one."""
+        address = self._address(call, params)
+        queue = self.queues.find(address) if address is not None else None
+        keys = {f"aws:ResourceTag/{key}": value for key, value in queue.tags.items()} if queue is not None else {}
+        given: Mapping[str, str] = params.get("tags") or params.get("Tags") or {}
+        return keys | {f"aws:RequestTag/{key}": value for key, value in given.items()}
+
     @operation("CreateQueue")
     async def create_queue(self, call: Call, params: "t.CreateQueueRequestTypeDef") -> dict[str, Any]:
         address = QueueAddress(call.account, call.region, params["QueueName"])
