@@ -22,6 +22,7 @@ from cloudlet.services.cloudwatch.alarms import (
     alarms_of,
     count_alarms,
     find_alarm,
+    load_alarm,
 )
 from cloudlet.services.cloudwatch.errors import invalid_next_token, unknown_alarm, validation_error
 from cloudlet.services.cloudwatch.metrics import sorted_dimensions
@@ -70,14 +71,18 @@ class AlarmOperations(AlarmBase):
             except ValueError:
                 raise AwsError("InvalidFormatFault", "StateReasonData was not valid JSON") from None
 
-        def change(tx: Transaction) -> Alarm:
-            alarm = find_alarm(tx, (call.account, call.region), name)
+        found = find_alarm(self.store.reader, (call.account, call.region), name)
+        if found is None:
+            raise unknown_alarm(name)
+        self.evaluator.leave_alone(found.id)
+
+        def change(tx: Transaction) -> None:
+            alarm = load_alarm(tx, found.id)
             if alarm is None:
                 raise unknown_alarm(name)
-            return self.changes.set_state(tx, alarm, params["StateValue"], params["StateReason"], data, call.time)
+            self.changes.set_state(tx, alarm, params["StateValue"], params["StateReason"], data, call.time)
 
-        alarm = await self.store.write(change)
-        self.evaluator.leave_alone(alarm.id)
+        await self.store.write(change)
 
     @operation("EnableAlarmActions")
     async def enable_alarm_actions(self, call: Call, params: dict[str, Any]) -> None:

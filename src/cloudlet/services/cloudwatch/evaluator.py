@@ -27,6 +27,7 @@ _TROUBLE_PAUSE = 10.0
 class _Entry:
     watched: Watched
     due: float
+    left_alone: float = 0.0
 
 
 class Evaluator:
@@ -74,7 +75,7 @@ class Evaluator:
         """For a whole interval: somebody has set the state by hand and wants to see what comes of it."""
         entry = self._entries.get(id_)
         if entry is not None:
-            entry.due = _next_end(self._clock.now() + entry.watched.interval, entry.watched.interval)
+            entry.left_alone = entry.due = _next_end(self._clock.now() + entry.watched.interval, entry.watched.interval)
 
     def data_arrived(self, datums: Iterable[Datum]) -> None:
         """Data of a period that is over may change what was decided when it ended."""
@@ -83,7 +84,7 @@ class Evaluator:
             for id_ in self._watching.get(datum.metric, ()):
                 entry = self._entries[id_]
                 over = datum.time + datum.resolution <= now // entry.watched.interval * entry.watched.interval
-                if over and entry.due <= _next_end(now, entry.watched.interval):
+                if over and entry.left_alone <= now:
                     entry.due = now
                     self.wake()
 
@@ -131,8 +132,11 @@ class Evaluator:
     def _apply(self, tx: Transaction, outcomes: Iterable[Outcome], now: float) -> None:
         for found in outcomes:
             alarm = load_alarm(tx, found.alarm.id)
-            # An alarm that was changed meanwhile is due again already.
-            if alarm is not None and (alarm.version, alarm.state) == (found.alarm.version, found.alarm.state):
+            # An alarm that was put anew meanwhile is due again already.
+            entry = self._entries.get(found.alarm.id)
+            if alarm is None or entry is None or entry.left_alone > now:
+                continue
+            if (alarm.version, alarm.state) == (found.alarm.version, found.alarm.state):
                 self._changes.set_state(tx, alarm, found.state, found.reason, found.reason_data, now)
 
     def _release(self, tx: Transaction, id_: int, now: float) -> None:

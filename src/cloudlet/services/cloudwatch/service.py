@@ -6,7 +6,7 @@ from cloudlet.services.cloudwatch.metric_operations import MetricOperations
 
 
 class CloudWatch(MetricOperations, AlarmOperations, DashboardOperations):
-    """Owns cloudwatch.db. Its own metrics and those of the other services come together there.
+    """Owns cloudwatch.db, where what clients and the other services measure comes together.
 
-    Alarms publish as `cloudwatch.amazonaws.com` and invoke as `lambda.alarms.cloudwatch.amazonaws.com`, from its outbox.
+    From its outbox alarms publish as `cloudwatch.amazonaws.com` and invoke as `lambda.alarms.cloudwatch.amazonaws.com`.
     """

@@ -3,6 +3,7 @@
 from cloudlet.services.cloudformation.resources import (
     apigatewayv2,
     cloudformation,
+    cloudwatch,
     dynamodb,
     events,
     iam,
@@ -19,7 +20,21 @@ from cloudlet.services.cloudformation.resources.resource_type import Context, Re
 
 CATALOGUE: dict[str, ResourceType] = {
     each.type: each()
-    for module in (apigatewayv2, cloudformation, dynamodb, events, iam, lambda_, logs, nested, s3, scheduler, sns, sqs)
+    for module in (
+        apigatewayv2,
+        cloudformation,
+        cloudwatch,
+        dynamodb,
+        events,
+        iam,
+        lambda_,
+        logs,
+        nested,
+        s3,
+        scheduler,
+        sns,
+        sqs,
+    )
     for each in module.TYPES
 }
 
