@@ -193,7 +193,7 @@ def _upload(row: dict[str, Any]) -> dict[str, Any]:
 
 def _order(row: dict[str, Any]) -> dict[str, Any]:
     """Without the customer: the dashboard is open to whoever knows its address."""
-    short = [entry["M"] for entry in row["Short"]["L"]] if "Short" in row else []
+    short = [entry["M"] for entry in row["Lacking"]["L"]] if "Lacking" in row else []
     return {
         "order": row["Order"]["S"],
         "store": row["Store"]["S"],

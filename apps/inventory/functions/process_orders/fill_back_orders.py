@@ -34,4 +34,4 @@ def handler(event: dict[str, Any], context: object) -> None:
 def waits_for(row: dict[str, Any], brought: set[tuple[str, str]]) -> bool:
     """Whether any of these levels, by store and item, is one that a back-order lacks."""
     store = row["Store"]["S"]
-    return any((store, short["M"]["Item"]["S"]) in brought for short in row.get("Short", {}).get("L", []))
+    return any((store, short["M"]["Item"]["S"]) in brought for short in row.get("Lacking", {}).get("L", []))

@@ -158,7 +158,7 @@ class Reservations:
         if order.customer:
             row["Customer"] = {"S": order.customer}
         if short:
-            row["Short"] = _short(short)
+            row["Lacking"] = _short(short)
         return {
             "Put": {
                 "TableName": self._orders,
@@ -170,12 +170,12 @@ class Reservations:
         }
 
     def _filled(self, order: Order, now: str) -> dict[str, Any]:
-        update = "SET #status = :reserved, Waited = Since, Since = :now REMOVE Short"
+        update = "SET #status = :reserved, Waited = Since, Since = :now REMOVE Lacking"
         return self._waiting(order, update, {":reserved": {"S": RESERVED}, ":now": {"S": now}})
 
     def _explained(self, order: Order, short: tuple[Shortage, ...]) -> dict[str, Any]:
         """What it waits for may be something else by now."""
-        return self._waiting(order, "SET Short = :short", {":short": _short(short)})
+        return self._waiting(order, "SET Lacking = :short", {":short": _short(short)})
 
     def _waiting(self, order: Order, update: str, values: dict[str, Any]) -> dict[str, Any]:
         """Changes a back-order, if it is one still."""
