@@ -114,3 +114,10 @@ def test_accepted_events_survive_kill_9(own_server: Any) -> None:
         return arrived == set(range(10))
 
     wait_for(all_arrived, 40)
+
+
+def test_an_event_may_not_be_larger_than_a_megabyte(functions: Functions, lambda_: Any) -> None:
+    name = functions.make("def handler(event, context): pass")
+    payload = json.dumps("x" * (1 << 20))
+    with pytest.raises(lambda_.exceptions.RequestTooLargeException, match="limit 1048576 bytes"):
+        lambda_.invoke(FunctionName=name, InvocationType="Event", Payload=payload)

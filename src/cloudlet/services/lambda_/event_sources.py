@@ -139,9 +139,10 @@ class EventSourceOperations(LambdaBase):
             self.catalog.get(reference)
             function_arn = reference.arn
 
-        def write(tx: Transaction) -> dict[str, Any]:
+        def write(tx: Transaction) -> tuple[dict[str, Any], str]:
             mapping = _owned(tx, call, id_)
-            enabled = params.get("Enabled", mapping["State"] == "Enabled")
+            before = mapping["State"] == "Enabled"
+            enabled = params.get("Enabled", before)
             _apply(mapping, params, call.time, enabled=enabled)
             if function_arn is not None:
                 mapping["FunctionArn"] = function_arn
@@ -151,11 +152,11 @@ class EventSourceOperations(LambdaBase):
                 (orjson.dumps(mapping), parse_arn(mapping["FunctionArn"]).key.name, id_),
             )
             tx.after_commit(lambda: self.pollers.replace(id_, mapping))
-            return mapping
+            return mapping, "Updating" if enabled == before else "Enabling" if enabled else "Disabling"
 
         result = self.pollers.result(id_)
-        state = {None: "Updating", True: "Enabling", False: "Disabling"}[params.get("Enabled")]
-        return self._shown(await self.store.write(write), state, result)
+        mapping, state = await self.store.write(write)
+        return self._shown(mapping, state, result)
 
     @operation("DeleteEventSourceMapping")
     async def delete_event_source_mapping(

@@ -4,7 +4,6 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -125,7 +124,15 @@ class Execution:
         if function.recursion == "Terminate" and invocations_before(trace_id, arn) >= MOST_INVOCATIONS:
             self.count_loop(function)
             raise _recursive(function.key.name)
-        return replace(invocation, trace_id=header_of_invocation(trace_id, arn, self._cloud.clock.now()))
+        header = header_of_invocation(trace_id, arn, self._cloud.clock.now())
+        return Invocation(
+            invocation.request_id,
+            invocation.arn,
+            invocation.payload,
+            invocation.client_context,
+            invocation.sink,
+            header,
+        )
 
     def count_loop(self, function: Function) -> None:
         """An invocation was dropped since it belongs to a recursive loop."""

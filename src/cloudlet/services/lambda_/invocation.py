@@ -38,7 +38,9 @@ class InvocationOperations(LambdaBase):
         version = route(function, reference)
         kind = params.get("InvocationType", "RequestResponse")
         payload = await _payload(params.get("Payload", b""))
-        _check(payload, _LARGEST_EVENT if kind == "Event" else LARGEST_REQUEST)
+        if kind == "Event":
+            _check_event(payload)
+        _check(payload)
         context = _client_context(params.get("ClientContext"))
         if "DurableExecutionName" in params:
             raise invalid("DurableExecutionName is for durable functions only.")
@@ -65,7 +67,8 @@ class InvocationOperations(LambdaBase):
         reference = parse_reference(call, params["FunctionName"])
         route(self.catalog.get(reference), reference)
         payload = await _payload(params["InvokeArgs"])
-        _check(payload, _LARGEST_EVENT)
+        _check_event(payload)
+        _check(payload)
         invocation = Invocation(call.request_id, reference.arn, payload or b"{}", trace_id=call.trace_id)
         await self.events.accept(reference, invocation)
         return {"Status": 202}
@@ -78,7 +81,7 @@ class InvocationOperations(LambdaBase):
         function = self.catalog.get(reference)
         version = route(function, reference)
         payload = await _payload(params.get("Payload", b""))
-        _check(payload, LARGEST_REQUEST)
+        _check(payload)
         context = _client_context(params.get("ClientContext"))
         if params.get("InvocationType") == "DryRun":
             return {"StatusCode": 204, "ExecutedVersion": version.version}
@@ -119,18 +122,21 @@ async def _payload(given: Any) -> bytes:
     return given if isinstance(given, bytes) else bytes(given) if isinstance(given, bytearray) else await given.read()
 
 
-def too_large(largest: int) -> AwsError:
-    return AwsError(
-        "RequestTooLargeException",
-        f"Request must be smaller than {largest} bytes for the InvokeFunction operation",
-        status=413,
-        fields={"Type": "User"},
-    )
+def too_large(message: str | None = None) -> AwsError:
+    message = message or f"Request must be smaller than {LARGEST_REQUEST} bytes for the InvokeFunction operation"
+    return AwsError("RequestTooLargeException", message, status=413, fields={"Type": "User"})
 
 
-def _check(payload: bytes, largest: int) -> None:
-    if len(payload) > largest:
-        raise too_large(largest)
+def _check_event(payload: bytes) -> None:
+    if len(payload) > _LARGEST_EVENT:
+        raise too_large(
+            f"{len(payload)} byte payload is too large for the Event invocation type (limit {_LARGEST_EVENT} bytes)"
+        )
+
+
+def _check(payload: bytes) -> None:
+    if len(payload) > LARGEST_REQUEST:
+        raise too_large()
     if payload:
         try:
             orjson.loads(payload)

@@ -6,7 +6,9 @@
 
 import hashlib
 import re
-import secrets
+
+from cloudlet.core.ids import request_id
+from cloudlet.core.remembering import remembered
 
 # Invocations of one function in one chain of events; the next one is refused.
 MOST_INVOCATIONS = 16
@@ -19,14 +21,18 @@ _COUNT = re.compile(r"1:([0-9a-f]{8}):(\d{1,4})")
 
 def invocations_before(header: str | None, function_arn: str) -> int:
     """How often the function was invoked in the chain of events that the header tells of."""
+    if header is None:
+        return 0
     return _lineage(_fields(header)).get(_name(function_arn), 0)
 
 
 def header_of_invocation(header: str | None, function_arn: str, now: float) -> str:
     """What the function is given, and sends on: the caller's trace, with this invocation counted."""
+    name = _name(function_arn)
+    if header is None:
+        return f"Root={_new_root(now)};Parent={_new_parent()};Sampled=0;Lineage=1:{name}:1"
     fields = _fields(header)
     counts = _lineage(fields)
-    name = _name(function_arn)
     count = counts.pop(name, 0) + 1
     lineage = [*list(counts.items())[1 - _MOST_FUNCTIONS :], (name, count)]
     root = fields.get("Root", "")
@@ -34,7 +40,7 @@ def header_of_invocation(header: str | None, function_arn: str, now: float) -> s
         root = _new_root(now)
     sampled = "1" if fields.get("Sampled") == "1" else "0"
     counted = "|".join(f"1:{function}:{times}" for function, times in lineage)
-    return f"Root={root};Parent={secrets.token_hex(8)};Sampled={sampled};Lineage={counted}"
+    return f"Root={root};Parent={_new_parent()};Sampled={sampled};Lineage={counted}"
 
 
 def header_of_request(header: str | None, now: float) -> str:
@@ -46,7 +52,11 @@ def header_of_request(header: str | None, now: float) -> str:
 
 
 def _new_root(now: float) -> str:
-    return f"1-{int(now):08x}-{secrets.token_hex(12)}"
+    return f"1-{int(now):08x}-{request_id().replace('-', '')[:24]}"
+
+
+def _new_parent() -> str:
+    return request_id().replace("-", "")[:16]
 
 
 def _fields(header: str | None) -> dict[str, str]:
@@ -62,5 +72,6 @@ def _lineage(fields: dict[str, str]) -> dict[str, int]:
     return {match[1]: int(match[2]) for match in matches if match is not None}
 
 
+@remembered(1024)
 def _name(function_arn: str) -> str:
     return hashlib.blake2b(function_arn.encode(), digest_size=4).hexdigest()

@@ -216,13 +216,13 @@ def _addressed(request: HttpRequest) -> tuple[str, str]:
 async def _read(request: HttpRequest) -> bytes:
     """Raises RequestTooLargeException before more than may be is taken in."""
     if request.body.length is not None and request.body.length > LARGEST_REQUEST:
-        raise too_large(LARGEST_REQUEST)
+        raise too_large()
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.body:
         size += len(chunk)
         if size > LARGEST_REQUEST:
-            raise too_large(LARGEST_REQUEST)
+            raise too_large()
         chunks.append(chunk)
     return b"".join(chunks)
 
