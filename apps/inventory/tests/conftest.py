@@ -15,5 +15,5 @@ with pytest.MonkeyPatch.context() as _environment:
     _environment.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     _environment.setenv("AWS_ACCESS_KEY_ID", "test")
     _environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    for _module in ("load_inventory", "check_stock", "dashboard"):
+    for _module in ("load_inventory", "process_orders", "fill_back_orders", "check_stock", "stock_report", "dashboard"):
         import_module(_module)

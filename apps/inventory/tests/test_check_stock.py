@@ -58,6 +58,7 @@ def test_the_message_is_for_people():
         "Before:    4 in stock\n"
         "Dashboard: https://example.com/"
     )
+    assert "Taken by:  order 17" in message(Alert("Berlin", "Tap", Decimal(1), "", "1", "17"), "")
     assert "Before:    not in the inventory" in message(alert(before=None), "")
 
 

@@ -14,8 +14,10 @@ def request(route: str, path: str | None = None, body: str | None = None, **head
 
 
 def test_a_wanted_upload_has_a_name_and_a_size():
-    assert wanted_upload('{"name": "berlin.csv", "size": 123}') == ("berlin.csv", 123)
-    assert wanted_upload('{"name": "Zürich (1).CSV", "size": 1}') == ("Zürich (1).csv", 1)
+    assert wanted_upload('{"name": "berlin.csv", "size": 123}') == ("inventory/", "berlin.csv", 123)
+    assert wanted_upload('{"name": "Zürich (1).CSV", "size": 1}') == ("inventory/", "Zürich (1).csv", 1)
+    wanted = '{"name": "web.JSON", "size": 1, "kind": "orders"}'
+    assert wanted_upload(wanted) == ("orders/", "web.json", 1)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,8 @@ def test_a_wanted_upload_has_a_name_and_a_size():
         '{"name": ".csv", "size": 1}',
         '{"name": "a\\nb.csv", "size": 1}',
         '{"name": 7, "size": 1}',
+        '{"name": "orders.json", "size": 1}',
+        '{"name": "berlin.csv", "size": 1, "kind": "reports"}',
         '{"name": "berlin.csv", "size": 0}',
         '{"name": "berlin.csv", "size": -1}',
         '{"name": "berlin.csv", "size": true}',

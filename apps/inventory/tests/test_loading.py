@@ -14,7 +14,8 @@ VERSION, TIME = "2026-11-24T11:00:00.000Z 01", "2026-11-24T11:00:00.000Z"
 
 class Cancelled(ClientError):
     def __init__(self, *codes: str) -> None:
-        reasons = [{"Code": code} for code in codes]
+        newer = {"Version": {"S": "9999"}}
+        reasons = [{"Code": code, **({"Item": newer} if "Check" in code else {})} for code in codes]
         answer: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
         super().__init__(answer, "TransactWriteItems")
 
@@ -38,20 +39,34 @@ class Table:
         return sorted(item["Item"]["S"] for transaction in self.transactions for item in transaction)
 
 
+class Orders:
+    """What orders took since a count."""
+
+    def __init__(self, taken: int = 0) -> None:
+        self._taken = taken
+
+    def taken(self, store: str, item: str, counted: str, last: str) -> int:
+        return self._taken
+
+
+def levels(table: Table, taken: int = 0) -> Levels:
+    return Levels(table, "Inventory", Orders(taken))
+
+
 def rows(count: int) -> Iterator[Row]:
     return (Row(line, "Berlin", f"item {line}", line) for line in range(2, count + 2))
 
 
 def test_rows_are_written_in_hundreds():
     table = Table()
-    Levels(table, "Inventory").write(rows(250), VERSION, TIME)
+    levels(table).write(rows(250), VERSION, TIME)
     assert sorted(len(transaction) for transaction in table.transactions) == [50, 100, 100]
     assert len(set(table.items())) == 250
 
 
 def test_the_last_line_of_an_item_has_the_greatest_version():
     table = Table()
-    Levels(table, "Inventory").write([Row(2, "Berlin", "Tap", 1), Row(3, "Berlin", "Tap", 2)], VERSION, TIME)
+    levels(table).write([Row(2, "Berlin", "Tap", 1), Row(3, "Berlin", "Tap", 2)], VERSION, TIME)
     assert table.transactions == [
         [
             {
@@ -67,25 +82,35 @@ def test_the_last_line_of_an_item_has_the_greatest_version():
 
 def test_what_is_newer_in_the_table_is_left_alone():
     table = Table(Cancelled("None", "ConditionalCheckFailed", "None"))
-    Levels(table, "Inventory").write(rows(3), VERSION, TIME)
+    levels(table).write(rows(3), VERSION, TIME)
     assert table.items() == ["item 2", "item 4"]
 
 
 def test_a_file_that_was_loaded_before_writes_nothing():
     table = Table(Cancelled("ConditionalCheckFailed", "ConditionalCheckFailed"))
-    Levels(table, "Inventory").write(rows(2), VERSION, TIME)
+    levels(table).write(rows(2), VERSION, TIME)
     assert table.transactions == []
 
 
 def test_a_conflict_is_tried_again():
     table = Table(Cancelled("TransactionConflict", "None"), Cancelled("None", "ThrottlingError"))
-    Levels(table, "Inventory").write(rows(2), VERSION, TIME)
+    levels(table).write(rows(2), VERSION, TIME)
     assert table.items() == ["item 2", "item 3"]
+
+
+def test_what_orders_took_since_the_upload_is_taken_off_the_count():
+    later = {"Reserved": {"S": "2026-11-24T11:00:01.000000Z"}, "Count": {"N": "2"}, "Version": {"S": "2026-11-23"}}
+    cancelled = Cancelled("ConditionalCheckFailed")
+    cancelled.response["CancellationReasons"] = [{"Code": "ConditionalCheckFailed", "Item": later}]  # type: ignore[typeddict-unknown-key]
+    table = Table(cancelled)
+    levels(table, taken=3).write([Row(2, "Berlin", "Tap", 10)], VERSION, TIME)
+    [[written]] = table.transactions
+    assert (written["Count"], written["Reserved"]) == ({"N": "7"}, later["Reserved"])
 
 
 def test_another_reason_ends_the_load():
     with pytest.raises(Cancelled):
-        Levels(Table(Cancelled("ValidationError", "None")), "Inventory").write(rows(2), VERSION, TIME)
+        levels(Table(Cancelled("ValidationError", "None"))).write(rows(2), VERSION, TIME)
 
 
 def test_versions_sort_as_the_uploads_happened():
