@@ -89,7 +89,7 @@ def test_malformed_xml_of_s3(server: Any) -> None:
         ("kinesis", lambda client: client.list_streams()),
         ("ses", lambda client: client.list_identities()),
         ("glacier", lambda client: client.list_vaults()),
-        ("cloudwatch", lambda client: client.list_metrics()),
+        ("codepipeline", lambda client: client.list_pipelines()),
         ("route53", lambda client: client.list_hosted_zones()),
     ],
 )
