@@ -1,15 +1,17 @@
 """What all DynamoDB operations stand on: the data, the catalogue, the table that a call is about."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cloudlet.core.context import Call
-from cloudlet.core.service import Service
+from cloudlet.core.service import Cloud, Operation, Service
 from cloudlet.services.dynamodb.background import Background
 from cloudlet.services.dynamodb.definitions import check_name
 from cloudlet.services.dynamodb.errors import StaleTable, table_not_found
 from cloudlet.services.dynamodb.items import Items
+from cloudlet.services.dynamodb.measures import MEASURED, Measures
 from cloudlet.services.dynamodb.permissions import counted
 from cloudlet.services.dynamodb.tables import Catalogue, Table, name_in_arn, table_arn
 from cloudlet.store import Store
@@ -23,6 +25,18 @@ class DynamoDBBase(Service):
     catalogue: Catalogue
     items: Items
     background: Background
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self.measures = Measures(cloud.metrics, cloud.clock)
+
+    def operations(self) -> list[Operation]:
+        return [
+            replace(found, handler=self.measures.measured(found.name, found.handler))
+            if found.name in MEASURED
+            else found
+            for found in super().operations()
+        ]
 
     async def start(self) -> None:
         self.store = Store(self.cloud.settings.data / "dynamodb.db", Path(__file__).with_name("schema.sql"))

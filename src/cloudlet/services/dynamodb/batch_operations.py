@@ -11,7 +11,7 @@ from cloudlet.services.dynamodb import capacity
 from cloudlet.services.dynamodb.base import DynamoDBBase
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.expressions.projections import Projection
-from cloudlet.services.dynamodb.item_operations import add_outcome, collection_metrics, projection_of, shown_item
+from cloudlet.services.dynamodb.item_operations import collection_metrics, projection_of, shown_item
 from cloudlet.services.dynamodb.items import READ_WITH_SIZE, Origin
 from cloudlet.services.dynamodb.keys import Key, key_given
 from cloudlet.services.dynamodb.tables import Table, check_fresh
@@ -42,7 +42,10 @@ class BatchOperations(DynamoDBBase):
             raise validation("Too many items requested for the BatchGetItem call")
         asked = {name: self._asked(call, name, each) for name, each in requests.items()}
         wanted = capacity.wanted(params)
-        return self.store.read(lambda reader: _get(reader, call, asked, requests, wanted))
+        output, consumed = self.store.read(lambda reader: _get(reader, call, asked, requests, wanted))
+        for used in consumed:
+            self.measures.read(used.table, used.units)
+        return output
 
     async def _batch_write(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         writes = self._writes(call, params["RequestItems"])
@@ -54,6 +57,7 @@ class BatchOperations(DynamoDBBase):
             return [write.perform(tx, self.items, origin) for write in writes]
 
         outcomes = await self.store.write(run)
+        self.measures.wrote(writes, outcomes)
         return {"UnprocessedItems": {}, **metrics(writes, outcomes, params)}
 
     def _writes(self, call: Call, requests: Mapping[str, Any]) -> list[Write]:
@@ -92,7 +96,8 @@ def _write(table: Table, request: Mapping[str, Any]) -> Write:
 
 def _get(
     reader: Reader, call: Call, asked: Mapping[str, _Asked], requests: Mapping[str, Any], wanted: str | None
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[capacity.Consumed]]:
+    """The answer, and what it consumed of each table."""
     responses: dict[str, list[Any]] = {name: [] for name in asked}
     unprocessed: dict[str, Any] = {}
     consumed: list[capacity.Consumed] = []
@@ -113,7 +118,7 @@ def _get(
     output: dict[str, Any] = {"Responses": responses, "UnprocessedKeys": unprocessed}
     if wanted is not None:
         output["ConsumedCapacity"] = capacity.of_tables(consumed)
-    return output
+    return output, consumed
 
 
 def metrics(
@@ -126,7 +131,7 @@ def metrics(
         consumed: dict[int, capacity.Consumed] = {}
         for write, outcome in zip(writes, outcomes, strict=True):
             table = write.table
-            add_outcome(consumed.setdefault(table.id, capacity.Consumed(table, wanted, factor)), outcome)
+            consumed.setdefault(table.id, capacity.Consumed(table, wanted, factor)).add_outcome(outcome)
         kind = "WriteCapacityUnits" if factor > 1 else None
         output["ConsumedCapacity"] = capacity.of_tables(consumed.values(), detailed_kind=kind)
     if params.get("ReturnItemCollectionMetrics") == "SIZE":

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudlet.services.dynamodb.tables import Index, Table
 from cloudlet.services.dynamodb.values import Item, item_size
+
+if TYPE_CHECKING:
+    from cloudlet.services.dynamodb.writes import Outcome
 
 _WRITE_UNIT = 1024
 _READ_UNIT = 4096
@@ -57,6 +60,15 @@ class Consumed:
             units = index_units(index, old, new)
             if units:
                 self.add_index(index.name, self.factor * units)
+
+    def add_outcome(self, outcome: "Outcome") -> None:
+        old, new = outcome.old, outcome.new
+        self.add_write(
+            old.item if old is not None else None,
+            new.item if new is not None else None,
+            old.size if old is not None else 0,
+            new.size if new is not None else 0,
+        )
 
     def add_read(self, size: int, *, consistent: bool) -> None:
         self.units += self.factor * read_units(size, consistent=consistent)

@@ -65,13 +65,15 @@ class ItemOperations(DynamoDBBase):
         table = self.table(call, params["TableName"])
         key, _ = key_given(table.keys, params["Key"])
         row = self.store.reader.one(READ_WITH_SIZE, (table.id, *key))
+        consistent = params.get("ConsistentRead", False)
+        self.measures.read(table, capacity.read_units(row[1] if row is not None else 0, consistent=consistent))
         output: dict[str, Any] = {}
         if row is not None:
             output["Item"] = shown_item(call, row[0], projection)
         wanted = capacity.wanted(params)
         if wanted is not None:
             consumed = capacity.Consumed(table, wanted)
-            consumed.add_read(row[1] if row is not None else 0, consistent=params.get("ConsistentRead", False))
+            consumed.add_read(row[1] if row is not None else 0, consistent=consistent)
             output["ConsumedCapacity"] = consumed.shown()
         return output
 
@@ -90,6 +92,7 @@ class ItemOperations(DynamoDBBase):
                 raise StaleTable
 
         await self.store.write(write)
+        self.measures.wrote_blindly(table, put.new.size)
         return {}
 
     async def _put(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,7 +131,9 @@ class ItemOperations(DynamoDBBase):
             check_fresh(tx, write.table)
             return write.perform(tx, self.items, origin)
 
-        return await self.store.write(run)
+        outcome = await self.store.write(run)
+        self.measures.wrote([write], [outcome])
+        return outcome
 
 
 def projection_of(params: Mapping[str, Any]) -> Projection | None:
@@ -169,21 +174,11 @@ def _metrics(write: Write, outcome: Outcome, params: Mapping[str, Any]) -> dict[
     wanted = capacity.wanted(params)
     if wanted is not None:
         consumed = capacity.Consumed(write.table, wanted)
-        add_outcome(consumed, outcome)
+        consumed.add_outcome(outcome)
         output["ConsumedCapacity"] = consumed.shown()
     if params.get("ReturnItemCollectionMetrics") == "SIZE" and write.table.has_local_indexes:
         output["ItemCollectionMetrics"] = collection_metrics(write)
     return output
-
-
-def add_outcome(consumed: capacity.Consumed, outcome: Outcome) -> None:
-    old, new = outcome.old, outcome.new
-    consumed.add_write(
-        old.item if old is not None else None,
-        new.item if new is not None else None,
-        old.size if old is not None else 0,
-        new.size if new is not None else 0,
-    )
 
 
 def collection_metrics(write: Write) -> dict[str, Any]:

@@ -103,6 +103,8 @@ class QueryOperations(DynamoDBBase):
 
         short = limit is not None and limit <= _SHORT_PAGE
         page = self.store.read(read) if short else await self.store.query(read)
+        units = capacity.read_units(page.size, consistent=params.get("ConsistentRead", False))
+        self.measures.read(source.table, units, source.index.name if source.index is not None else None)
         output: dict[str, Any] = {"Count": page.count, "ScannedCount": page.scanned}
         if not shape.counts_only:
             output["Items"] = page.items

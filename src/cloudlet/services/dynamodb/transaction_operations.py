@@ -67,6 +67,8 @@ class TransactionOperations(DynamoDBBase):
         rows = self.store.read(read)
         if sum(row[1] for row in rows if row is not None) > _LARGEST:
             raise validation("Transaction request size has exceeded the maximum of 4194304 bytes")
+        for table, row in zip(tables, rows, strict=True):
+            self.measures.read(table, 2 * capacity.read_units(row[1] if row is not None else 0, consistent=True))
         responses = [
             {} if row is None else {"Item": shown_item(call, row[0], projection)}
             for row, projection in zip(rows, projections, strict=True)
@@ -102,6 +104,7 @@ class TransactionOperations(DynamoDBBase):
 
         outcomes = await self.store.write(run)
         if outcomes:
+            self.measures.wrote(writes, outcomes, factor=2)
             return metrics(writes, outcomes, params, factor=2)
         wanted = capacity.wanted(params)
         if wanted is None:

@@ -13,6 +13,7 @@ from cloudlet.core.service import Service
 from cloudlet.services.sns.delivery import Deliverer
 from cloudlet.services.sns.directory import Directory
 from cloudlet.services.sns.errors import invalid_parameter
+from cloudlet.services.sns.measures import Measures
 from cloudlet.services.sns.signing import Signer
 from cloudlet.services.sns.subscriptions import Subscription
 from cloudlet.services.sns.topics import Topic
@@ -31,11 +32,13 @@ class SnsBase(Service):
     outbox: Outbox
     directory: Directory
     signer: Signer
+    measures: Measures
 
     async def start(self) -> None:
         self.store = Store(self.cloud.settings.data / "sns.db", Path(__file__).with_name("schema.sql"))
         self.directory = Directory(self.store.reader)
         self.signer = Signer(self.store, self.cloud.settings)
+        self.measures = Measures(self.cloud.metrics, self.cloud.clock)
         self._deliverer = Deliverer(self.cloud, self.store, self.directory, self.signer)
         self.outbox = Outbox(
             self.store,

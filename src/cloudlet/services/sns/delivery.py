@@ -17,6 +17,7 @@ from cloudlet.services.sns.delivery_policy import WITHIN_AWS
 from cloudlet.services.sns.directory import Directory
 from cloudlet.services.sns.envelopes import for_subscriber, lambda_event, notification, pretty, unsubscribe_url
 from cloudlet.services.sns.mail import Mail, notification_mail
+from cloudlet.services.sns.measures import Measures
 from cloudlet.services.sns.messages import body_for, decode_attributes
 from cloudlet.services.sns.outcomes import Refused, Unavailable
 from cloudlet.services.sns.publishing import StoredMessage, delivered, stored_message
@@ -50,6 +51,7 @@ class Notification:
 class Deliverer:
     def __init__(self, cloud: Cloud, store: Store, directory: Directory, signer: Signer) -> None:
         self._cloud = cloud
+        self._measures = Measures(cloud.metrics, cloud.clock)
         self._store = store
         self._directory = directory
         self._signer = signer
@@ -97,9 +99,11 @@ class Deliverer:
         except Refused as failure:
             given_up = failure
         else:
+            self._measures.delivered(topic)
             await self._log_status(found, delivery)
             return completion
         _log.warning("delivery given up", extra={"subscription": subscription.arn, "reason": str(given_up)})
+        self._measures.failed(topic, redriven=subscription.dead_letter_target is not None)
         await self._log_status(found, delivery, given_up)
         if subscription.dead_letter_target is not None:
             await self._to_dead_letter_queue(found, subscription.dead_letter_target)

@@ -70,6 +70,8 @@ class PublishOperations(SnsBase):
 
     async def _publish(self, call: Call, topic: Topic, messages: list[Message]) -> list[Published]:
         wanted = [self._wanted_by(topic, message) for message in messages]
+        for message in messages:
+            self.measures.published(topic, message.size)
         if not topic.fifo and not any(wanted):
             return [Published(request_id()) for _ in messages]  # nobody will ever see them
 
@@ -81,12 +83,10 @@ class PublishOperations(SnsBase):
         return await self.store.write(write)
 
     def _wanted_by(self, topic: Topic, message: Message) -> list[Subscription]:
-        return [
-            subscription
-            for subscription in self.directory.subscriptions_to(topic.arn)
-            if subscription.confirmed
-            and subscription.wants(message.attributes, message.body_for(subscription.protocol))
-        ]
+        confirmed = [found for found in self.directory.subscriptions_to(topic.arn) if found.confirmed]
+        wanting = [found for found in confirmed if found.wants(message.attributes, message.body_for(found.protocol))]
+        self.measures.filtered_out(topic, len(confirmed) - len(wanting))
+        return wanting
 
     async def _send_to_phone(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         number = params["PhoneNumber"]

@@ -10,6 +10,7 @@ from cloudlet.core.context import Call
 from cloudlet.core.service import Cloud, Service
 from cloudlet.services.sqs.errors import receipt_handle_is_invalid
 from cloudlet.services.sqs.flights import Flights
+from cloudlet.services.sqs.measures import Measures
 from cloudlet.services.sqs.mover import Mover
 from cloudlet.services.sqs.queues import Queue, QueueAddress, Queues
 from cloudlet.services.sqs.receipts import Receipt, unseal
@@ -25,6 +26,7 @@ class SqsBase(Service):
     apis = ("sqs",)
     store: Store
     queues: Queues
+    measures: Measures
     mover: Mover
     receipt_key: bytes
     draining = False
@@ -37,6 +39,7 @@ class SqsBase(Service):
     async def start(self) -> None:
         self.store = Store(self.cloud.settings.data / "sqs.db", Path(__file__).with_name("schema.sql"))
         self.queues = Queues(self.store.reader)
+        self.measures = Measures(self.cloud.metrics, self.cloud.clock, self.queues, self.store.reader)
         self.receipt_key = await self.store.write(_receipt_key)
         self._retention = Retention(self.store, self.queues, self.cloud.clock)
         self._retention.start()

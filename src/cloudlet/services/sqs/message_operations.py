@@ -87,6 +87,7 @@ class MessageOperations(SqsBase):
         attempt = checked_identifier("ReceiveRequestAttemptId", params)
         wanted = Wanted(count or 1, timeout, attempt if queue.fifo else None, patient=queue.fifo or wait > 0)
         messages = await self._wait_for_messages(queue.address, wanted, wait)
+        self.measures.received(queue, len(messages))
         system = {*params.get("AttributeNames", ()), *params.get("MessageSystemAttributeNames", ())}
         names = params.get("MessageAttributeNames", ())
         found = [
@@ -101,12 +102,15 @@ class MessageOperations(SqsBase):
         queue = self.queue_of(call, params)
         delete = self._deletion(queue, params)
         await self.store.write(delete)
+        self.measures.deleted(queue, 1)
 
     @operation("DeleteMessageBatch")
     async def delete_message_batch(self, call: Call, params: "t.DeleteMessageBatchRequestTypeDef") -> dict[str, Any]:
         queue = self.queue_of(call, params)
         check_batch(params["Entries"], "DeleteMessageBatchRequestEntry")
-        return await self._each(params["Entries"], lambda entry: self._deletion(queue, entry))
+        answer = await self._each(params["Entries"], lambda entry: self._deletion(queue, entry))
+        self.measures.deleted(queue, len(answer["Successful"]) if "Successful" in answer else 0)
+        return answer
 
     @operation("ChangeMessageVisibility")
     async def change_message_visibility(self, call: Call, params: "t.ChangeMessageVisibilityRequestTypeDef") -> None:
@@ -128,7 +132,9 @@ class MessageOperations(SqsBase):
             self.notify_after(tx, queue)
             return [sending.send(tx, queue, message, sender, now) for message in messages]
 
-        return await self.store.write(send)
+        sent = await self.store.write(send)
+        self.measures.sent(queue, (message.size for message in messages))
+        return sent
 
     async def _wait_for_messages(self, address: QueueAddress, wanted: Wanted, wait: int) -> list[Message]:
         """Waits until there is a message, at most `wait` seconds: for a signal, or for the next one that falls due."""
