@@ -15,7 +15,7 @@ from cloudlet.core.ids import lower_id
 from cloudlet.core.localhost_names import LocalhostNames
 from cloudlet.core.model import operation_model
 from cloudlet.core.service import Cloud, Params, Service
-from cloudlet.services.apigatewayv2.role_sessions import CALLER, SERVICE
+from cloudlet.services.apigatewayv2.principals import CALLER, SERVICE
 from cloudlet.services.apigatewayv2.serving import Served
 from cloudlet.store import Reader, Store, Transaction
 

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from cloudlet.core import cross_origin
 from cloudlet.core.http import HttpRequest, HttpResponse
+from cloudlet.core.role_sessions import RoleSessions
 from cloudlet.core.service import Cloud
 from cloudlet.services.apigatewayv2 import iam_authorization, measures
 from cloudlet.services.apigatewayv2.access_logs import AccessLogs
@@ -15,6 +16,7 @@ from cloudlet.services.apigatewayv2.exchange import Exchange
 from cloudlet.services.apigatewayv2.integrating import Integrator
 from cloudlet.services.apigatewayv2.lambda_authorizer import LambdaAuthorizers
 from cloudlet.services.apigatewayv2.matching import DEFAULT
+from cloudlet.services.apigatewayv2.principals import SERVICE, SESSION
 from cloudlet.services.apigatewayv2.refusal import (
     Refusal,
     failed,
@@ -23,7 +25,6 @@ from cloudlet.services.apigatewayv2.refusal import (
     throttled,
     too_large,
 )
-from cloudlet.services.apigatewayv2.role_sessions import RoleSessions
 from cloudlet.services.apigatewayv2.serving import (
     JwtAuthorizer,
     LambdaAuthorizer,
@@ -60,7 +61,7 @@ class DataPlane(GatewayService):
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
-        roles = RoleSessions(cloud)
+        roles = RoleSessions(cloud, SERVICE, SESSION)
         self._lambda_authorizers = LambdaAuthorizers(cloud, roles)
         self._integrator = Integrator(cloud, roles)
         self._access_logs = AccessLogs(cloud)

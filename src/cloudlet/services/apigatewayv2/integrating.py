@@ -7,14 +7,15 @@ from cloudlet.core.context import Principal
 from cloudlet.core.errors import AwsError
 from cloudlet.core.http import HttpResponse
 from cloudlet.core.payload_2 import MalformedResponse
+from cloudlet.core.role_sessions import RoleSessions
 from cloudlet.core.service import Cloud
 from cloudlet.services.apigatewayv2 import aws_services, events
 from cloudlet.services.apigatewayv2.exchange import Exchange
 from cloudlet.services.apigatewayv2.functions import Function, invoke
 from cloudlet.services.apigatewayv2.matching import DEFAULT
 from cloudlet.services.apigatewayv2.parameter_mapping import Change, Evaluated, change_response, changed_request
+from cloudlet.services.apigatewayv2.principals import CALLER, SERVICE
 from cloudlet.services.apigatewayv2.refusal import failed, forbidden, timed_out, too_large, unavailable
-from cloudlet.services.apigatewayv2.role_sessions import CALLER, SERVICE, RoleSessions
 from cloudlet.services.apigatewayv2.serving import Integration
 from cloudlet.services.apigatewayv2.variables import evaluate
 
@@ -79,7 +80,7 @@ class Integrator:
             if exchange.authorized is None or exchange.authorized.principal is None:
                 raise forbidden()
             return exchange.authorized.principal
-        return await self._roles.principal(integration.credentials, served.account, served.region)
+        return await self._roles.principal(integration.credentials, served.arn)
 
     async def _invoke(
         self, exchange: Exchange, integration: Integration, function: Function, principal: Principal

@@ -11,13 +11,14 @@ import orjson
 from cloudlet.authz.documents import MalformedPolicy, Policy, parse_policy
 from cloudlet.core.context import Principal
 from cloudlet.core.errors import AwsError
+from cloudlet.core.role_sessions import RoleSessions
 from cloudlet.core.service import Cloud
 from cloudlet.services.apigatewayv2 import events
 from cloudlet.services.apigatewayv2.exchange import Authorized, Exchange
 from cloudlet.services.apigatewayv2.functions import invoke
 from cloudlet.services.apigatewayv2.identity_sources import identity_of
+from cloudlet.services.apigatewayv2.principals import SERVICE
 from cloudlet.services.apigatewayv2.refusal import Refusal, failed, forbidden, unauthorized
-from cloudlet.services.apigatewayv2.role_sessions import SERVICE, RoleSessions
 from cloudlet.services.apigatewayv2.serving import LambdaAuthorizer
 
 _ACTION = "execute-api:invoke"
@@ -81,7 +82,7 @@ class LambdaAuthorizers:
         try:
             principal = Principal.service(SERVICE, served.account)
             if authorizer.credentials is not None:
-                principal = await self._roles.principal(authorizer.credentials, served.account, served.region)
+                principal = await self._roles.principal(authorizer.credentials, served.arn)
             payload, is_error = await invoke(
                 self._cloud,
                 authorizer.function,
