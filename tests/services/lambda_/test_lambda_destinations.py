@@ -110,6 +110,8 @@ def test_the_role_must_be_allowed_to_send(server: Any, lambda_: Any, functions: 
         lambda_.put_function_event_invoke_config(
             FunctionName=name, DestinationConfig={"OnFailure": {"Destination": arn}}
         )
+    with pytest.raises(lambda_.exceptions.InvalidParameterValueException, match="call SendMessage on SQS"):
+        lambda_.update_function_configuration(FunctionName=name, DeadLetterConfig={"TargetArn": arn})
 
 
 def test_a_function_that_is_switched_off_sends_its_events_on_at_once(

@@ -38,6 +38,18 @@ async def check_right(roles: Roles, key: FunctionKey, role: str, arn: str) -> No
         raise invalid(f"The function execution role does not have permissions to call {action} on {arn}")
 
 
+async def check_dead_letters(roles: Roles, key: FunctionKey, role: str, config: Mapping[str, Any]) -> None:
+    """The same of a function's dead-letter queue or topic, if it has one."""
+    arn = config.get("TargetArn")
+    if arn:
+        service = service_of(arn)
+        if not await roles.allows(key, role, service, _OPERATIONS[service], arn):
+            raise invalid(
+                "The provided execution role does not have permissions to call"
+                f" {_OPERATIONS[service]} on {service.upper()}"
+            )
+
+
 def delivery(
     target: str, record: Mapping[str, Any], folder: str, endpoint_url: str, now: float
 ) -> tuple[str, str, dict[str, Any]]:

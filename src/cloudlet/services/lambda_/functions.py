@@ -13,6 +13,7 @@ from cloudlet.services.lambda_ import configuration as rules
 from cloudlet.services.lambda_.base import LambdaBase
 from cloudlet.services.lambda_.catalog import Function, Version, delete_setting, load_function, loaded, save_version
 from cloudlet.services.lambda_.configuration import invalid
+from cloudlet.services.lambda_.destinations import check_dead_letters
 from cloudlet.services.lambda_.layer_permissions import layer_policy
 from cloudlet.services.lambda_.names import LATEST, FunctionKey, Reference, function_not_found, parse_reference
 from cloudlet.services.lambda_.packages import LARGEST_UNZIPPED, Package, check_upload_size
@@ -44,6 +45,7 @@ class FunctionOperations(LambdaBase):
             raise _already_exists(key)
         self.cloud.authorise_passing(call, params["Role"], SERVICE)
         await self.roles.check(key, params["Role"])
+        await check_dead_letters(self.roles, key, params["Role"], params.get("DeadLetterConfig", {}))
         self.runtime.warm_up(params["Runtime"])
         signing = params.get("CodeSigningConfigArn")
         self.check_signature(signing, key.arn)
@@ -108,6 +110,8 @@ class FunctionOperations(LambdaBase):
         if "Role" in params:
             self.cloud.authorise_passing(call, params["Role"], SERVICE)
             await self.roles.check(reference.key, params["Role"])
+        role = params.get("Role", function.latest.configuration["Role"])
+        await check_dead_letters(self.roles, reference.key, role, params.get("DeadLetterConfig", {}))
 
         def change(tx: Transaction, function: Function) -> Version:
             rules.apply_options(function.latest.configuration, params)
