@@ -30,7 +30,10 @@ _ETC = (
 )  # fmt: skip
 _USERS = "root:x:0:0::/:/usr/sbin/nologin\nsbx_user:x:{0}:{0}::/tmp:/usr/sbin/nologin\n"
 # AWS's limits of processes and threads, and of open files. Shells do not agree on a letter for the former.
-_LIMITS = "{ ulimit -u 1024 || ulimit -p 1024; } 2>/dev/null; ulimit -n 1024; "
+_LIMITS = "{{ ulimit -u {0} || ulimit -p {0}; }} 2>/dev/null; ulimit -n 1024; "
+_MOST_PROCESSES = 1024
+# Where the kernel may count all processes of Cloudlet's own user.
+_MOST_PROCESSES_TOGETHER = 8192
 _PLAIN = '"$@"'
 # A script of the function's own starts the runtime.
 _WRAPPED = '${AWS_LAMBDA_EXEC_WRAPPER:+"$AWS_LAMBDA_EXEC_WRAPPER"} "$@"'
@@ -119,7 +122,7 @@ class Bubblewrap:
             *(("--ro-bind", str(function.layers), "/opt") if function.layers else ("--dir", "/opt")),
             *("--chdir", "/var/task", "--remount-ro", "/", "--"),
             *(("/usr/bin/setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups") if user else ()),
-            *_shell(launcher, places, supervised=supervised),
+            *_shell(launcher, places, _MOST_PROCESSES if user else _MOST_PROCESSES_TOGETHER, supervised=supervised),
             *start,
         ]
         descriptors = (passwd,) if hosts is None else (passwd, hosts)
@@ -174,7 +177,8 @@ class Unconfined:
     ) -> Confined:
         """Raises EntrypointMissing."""
         places = self.places(function, launcher)
-        command = [*_shell(launcher, places, supervised=supervised), *launcher.command(function, places)]
+        shell = _shell(launcher, places, _MOST_PROCESSES_TOGETHER, supervised=supervised)
+        command = [*shell, *launcher.command(function, places)]
         return Confined(command, {**environment, "LAMBDA_TASK_ROOT": str(function.code)}, function.code, "", ())
 
 
@@ -205,12 +209,13 @@ def memory_file(content: str) -> int:
     return descriptor
 
 
-def _shell(launcher: Launcher, places: Places, *, supervised: bool) -> list[str]:
+def _shell(launcher: Launcher, places: Places, processes: int, *, supervised: bool) -> list[str]:
     """What reads the variables and then becomes the runtime, or supervises it."""
     runtime = _PLAIN if launcher.interpreter is None else _WRAPPED
+    limits = _LIMITS.format(processes)
     if supervised:
-        return ["/bin/sh", "-c", _LIMITS + supervisor.script(runtime), f"{places.layers}/extensions"]
-    return ["/bin/sh", "-c", f"{_LIMITS}. /dev/stdin; exec {runtime} </dev/null", "sh"]
+        return ["/bin/sh", "-c", limits + supervisor.script(runtime), f"{places.layers}/extensions"]
+    return ["/bin/sh", "-c", f"{limits}. /dev/stdin; exec {runtime} </dev/null", "sh"]
 
 
 def _hosts() -> str:

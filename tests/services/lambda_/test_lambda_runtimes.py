@@ -19,9 +19,8 @@ PRINT = "import os\ndef handler(event, context): return dict(os.environ)"
     ],
 )
 def test_what_is_refused(functions: Functions, lambda_: Any, runtime: str, message: str) -> None:
-    with pytest.raises(ClientError, match=message) as refused:
+    with pytest.raises(ClientError, match=f"InvalidParameterValueException.*{message}"):
         functions.make(PRINT, Runtime=runtime)
-    assert refused.value.response["Error"]["Code"] == "InvalidParameterValueException"
     name = functions.make(PRINT)
     with pytest.raises(ClientError, match=message):
         lambda_.update_function_configuration(FunctionName=name, Runtime=runtime)
