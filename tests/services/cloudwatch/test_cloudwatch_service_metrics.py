@@ -127,6 +127,16 @@ def test_tables(server: Any, cloudwatch: Any) -> None:
     assert statistics(cloudwatch, "AWS/DynamoDB", "UserErrors")["Sum"] == 1
 
 
+def test_log_groups(server: Any, cloudwatch: Any) -> None:
+    logs = server.client("logs")
+    logs.create_log_group(logGroupName="measured")
+    logs.create_log_stream(logGroupName="measured", logStreamName="s")
+    events = [{"timestamp": int(datetime.now(UTC).timestamp() * 1000), "message": "12345"}] * 2
+    logs.put_log_events(logGroupName="measured", logStreamName="s", logEvents=events)
+    assert statistics(cloudwatch, "AWS/Logs", "IncomingLogEvents", LogGroupName="measured")["Sum"] == 2
+    assert statistics(cloudwatch, "AWS/Logs", "IncomingBytes", LogGroupName="measured")["Sum"] == 62
+
+
 def test_acknowledged_metrics_and_pending_actions_survive(own_server: Any, eventually: Eventually) -> None:
     cloudwatch, sns = own_server.client("cloudwatch"), own_server.client("sns")
     cloudwatch.put_metric_data(Namespace="Shop", MetricData=[{"MetricName": "Orders", "Value": 3}])
@@ -140,7 +150,7 @@ def test_acknowledged_metrics_and_pending_actions_survive(own_server: Any, event
         AlarmName="killed",
         TreatMissingData="ignore",
         Namespace="Shop",
-        MetricName="Orders",
+        MetricName="Unmeasured",
         Statistic="Sum",
         Period=60,
         EvaluationPeriods=1,

@@ -172,6 +172,7 @@ class StreamPoller(Poller):
             batch = await self._drop_too_old(shard, batch)
             if not batch:
                 break
+            self._measure_age(batch)
             try:
                 attempt = await self._invoke(batch)
             except AwsError as error:
@@ -196,6 +197,10 @@ class StreamPoller(Poller):
             retries += 1
             await self._pause(back_off(retries, _FIRST_PAUSE))
         return True
+
+    def _measure_age(self, batch: list[dict[str, Any]]) -> None:
+        age = self._around.cloud.clock.now() - batch[-1]["dynamodb"]["ApproximateCreationDateTime"]
+        self._around.execution.measures.iterator_age(self._reference.key, age)
 
     async def _drop_too_old(self, shard: str, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if self._oldest < 0:

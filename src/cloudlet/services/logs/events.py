@@ -19,6 +19,7 @@ from cloudlet.services.logs.base import (
 )
 from cloudlet.services.logs.faults import invalid_parameter
 from cloudlet.services.logs.following import follow
+from cloudlet.services.logs.measures import incoming
 from cloudlet.services.logs.positions import BEFORE_ALL, Position
 from cloudlet.store import Reader, Transaction
 
@@ -78,6 +79,7 @@ class EventOperations(LogsBase):
             return last_id, rejected
 
         last_id, rejected = await self.store.write(write, long=len(events) > _FEW)
+        incoming(self.cloud.metrics, call, name, len(events), size)
         output: dict[str, Any] = {"nextSequenceToken": f"{last_id:056d}"}
         if rejected:
             output["rejectedLogEventsInfo"] = rejected
