@@ -2,11 +2,15 @@
 
 import io
 import json
+import shutil
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,9 +62,25 @@ end
 """
 
 
+JAVA = """
+import com.amazonaws.services.lambda.runtime.*;
+import java.io.*;
+import java.nio.charset.StandardCharsets;
+
+public class App implements RequestStreamHandler {
+    public void handleRequest(InputStream in, OutputStream out, Context context) throws IOException {
+        System.out.println("GOT " + new String(in.readAllBytes(), StandardCharsets.UTF_8));
+        String hello = "hello from " + context.getFunctionName();
+        out.write(("{\\"statusCode\\": 200, \\"body\\": \\"" + hello + "\\"}").getBytes());
+    }
+}
+"""
+JARS = Path(sys.prefix) / "lambda-java"
+
+
 @dataclass(frozen=True, slots=True)
 class Language:
-    """`file` is the package's only one, with `source` in it."""
+    """`file` is the package's only one, with `source` in it; or the source is compiled into it."""
 
     name: str
     runtime: str
@@ -68,20 +88,36 @@ class Language:
     file: str
     source: str
 
-    def package(self) -> bytes:
+    def package(self, folder: Path) -> bytes:
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
             entry = zipfile.ZipInfo(self.file)
             entry.external_attr = 0o755 << 16
-            archive.writestr(entry, self.source)
+            archive.writestr(entry, self.source if self.name != "java" else compiled(self.source, folder))
         return buffer.getvalue()
+
+
+def compiled(source: str, folder: Path) -> bytes:
+    (folder / "App.java").write_text(source)
+    subprocess.run(["javac", "--release", "17", "-cp", f"{JARS}/*", "App.java"], cwd=folder, check=True)
+    return (folder / "App.class").read_bytes()
 
 
 LANGUAGES = [
     Language("python", "python3.11", "app.handler", "app.py", PYTHON),
     Language("nodejs", "nodejs20.x", "app.handler", "app.js", NODEJS),
     Language("provided", "provided.al2023", "any.thing", "bootstrap", BASH),
-    Language("ruby", "ruby3.3", "app.handler", "app.rb", RUBY),
+    pytest.param(
+        Language("ruby", "ruby3.4", "app.handler", "app.rb", RUBY),
+        marks=pytest.mark.skipif(shutil.which("ruby") is None, reason="functions in Ruby need ruby"),
+    ),
+    pytest.param(
+        Language("java", "java17", "App::handleRequest", "App.class", JAVA),
+        marks=pytest.mark.skipif(
+            shutil.which("javac") is None or not JARS.is_dir(),
+            reason="functions in Java need a JDK and make lambda-java",
+        ),
+    ),
 ]
 
 
@@ -178,7 +214,7 @@ def sources(server: Any) -> Sources:
 
 @pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.name)
 def test_every_source_reaches_it(
-    server: Any, sources: Sources, language: Language, make_role: Callable[..., str]
+    server: Any, sources: Sources, language: Language, make_role: Callable[..., str], tmp_path: Path
 ) -> None:
     name = language.name
     function = server.client("lambda").create_function(
@@ -186,7 +222,7 @@ def test_every_source_reaches_it(
         Runtime=language.runtime,
         Handler=language.handler,
         Role=make_role(server, f"{name}-role", "sqs:*", "dynamodb:*"),
-        Code={"ZipFile": language.package()},
+        Code={"ZipFile": language.package(tmp_path)},
         Timeout=20,
         MemorySize=512,
     )["FunctionArn"]
