@@ -86,3 +86,34 @@ def test_a_role_must_be_passed(server: Any, role: str) -> None:
     assert code == "AccessDeniedException"
     assert "iam:PassRole" in message
     assert error_of(events.put_rule, Name="passing", EventPattern=PATTERN, RoleArn=role)[0] == "AccessDeniedException"
+
+
+def test_the_right_to_one_rule_is_none_to_list_them_all(server: Any) -> None:
+    allowed = {"Effect": "Allow", "Action": "events:*", "Resource": [f"{RULES}/mine-*", f"{BUS}/mine"]}
+    events = server.client("events", session=user_session(server, "of-one-rule", allowed))
+    code, message = error_of(events.list_rules)
+    assert (code, f"on resource: {RULES}/* because" in message) == ("AccessDeniedException", True)
+    assert error_of(events.list_event_buses)[0] == "AccessDeniedException"
+    assert error_of(events.test_event_pattern, EventPattern=PATTERN, Event="{}")[0] == "AccessDeniedException"
+
+
+def test_tags_decide_whose_rule_it_is(server: Any) -> None:
+    for team in ("red", "blue"):
+        tags = [{"Key": "team", "Value": team}]
+        server.client("events").put_rule(Name=f"of-{team}", EventPattern=PATTERN, Tags=tags)
+        server.client("events").create_event_bus(Name=f"of-{team}", Tags=tags)
+    condition = {"StringEquals": {"aws:ResourceTag/team": "red"}}
+    allowed = {"Effect": "Allow", "Action": "events:*", "Resource": "*", "Condition": condition}
+    events = server.client("events", session=user_session(server, "of-red", allowed))
+    assert events.describe_rule(Name="of-red")["Name"] == "of-red"
+    assert error_of(events.describe_rule, Name="of-blue")[0] == "AccessDeniedException"
+    assert events.put_events(Entries=[entry("x", EventBusName="of-red")])["FailedEntryCount"] == 0
+    assert error_of(events.put_events, Entries=[entry("x", EventBusName="of-blue")])[0] == "AccessDeniedException"
+
+
+def test_tags_of_what_is_not_there(server: Any) -> None:
+    events = server.client("events")
+    missing = [(f"{RULES}/b/r", "Rule r does not exist on EventBus b."), (f"{BUS}/b", "Event bus b does not exist.")]
+    missing.append(("a:event-bus/b", "Event bus b does not exist."))
+    for arn, message in missing:
+        assert error_of(events.list_tags_for_resource, ResourceARN=arn) == ("ResourceNotFoundException", message)

@@ -6,6 +6,7 @@ from cloudlet.core.context import Call
 from cloudlet.core.service import Params
 from cloudlet.services.cloudwatch.alarm_actions import AlarmActions
 from cloudlet.services.cloudwatch.alarm_changes import AlarmChanges
+from cloudlet.services.cloudwatch.alarms import find_alarm
 from cloudlet.services.cloudwatch.base import CloudWatchBase
 from cloudlet.services.cloudwatch.datums import Datum
 from cloudlet.services.cloudwatch.evaluator import Evaluator
@@ -54,3 +55,11 @@ class AlarmBase(CloudWatchBase):
         if call.operation in _WITH_TAGS and params.get("Tags"):
             asked.append(("TagResource", {"ResourceARN": self.resource(call, params), "Tags": params["Tags"]}))
         return asked
+
+    def condition_keys(self, call: Call, params: Params) -> dict[str, str]:
+        """The namespace of data, the tags of the alarm, and those that the request gives to something."""
+        keys = super().condition_keys(call, params)
+        keys |= {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in params.get("Tags", ())}
+        name = (self.resource(call, params) or "").partition(":alarm:")[2]
+        alarm = find_alarm(self.store.reader, (call.account, call.region), name) if name else None
+        return keys | {f"aws:ResourceTag/{key}": value for key, value in (alarm.tags if alarm else {}).items()}

@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 _TAKE_AFTER = 5.0
 # More data than this in one write is more than a few milliseconds of work.
 _MOST_AT_ONCE = 50
+# These are about whichever alarms there are.
+_OF_ALARMS = frozenset({"DescribeAlarms", "DescribeAlarmHistory", "DescribeAlarmsForMetric"})
 
 
 class CloudWatchBase(Service):
@@ -58,8 +60,9 @@ class CloudWatchBase(Service):
             return params["ResourceARN"]
         if "DashboardName" in params:
             return f"arn:aws:cloudwatch::{call.account}:dashboard/{params['DashboardName']}"
-        name = params.get("AlarmName")
-        return f"arn:aws:cloudwatch:{call.region}:{call.account}:alarm:{name}" if name else None
+        if "AlarmName" not in params and call.operation not in _OF_ALARMS:
+            return "*"
+        return f"arn:aws:cloudwatch:{call.region}:{call.account}:alarm:{params.get('AlarmName', '*')}"
 
     def condition_keys(self, call: Call, params: dict[str, Any]) -> dict[str, str]:
         return {"cloudwatch:namespace": params["Namespace"]} if "Namespace" in params else {}

@@ -62,8 +62,12 @@ class EventsBase(Service):
             return bus_of(call, params.get("Name"))
         if operation in ("PutEvents", "PutPermission", "RemovePermission"):
             return bus_of(call, params.get("EventBusName"))
-        name = params.get("Name") or params.get("Rule")
-        return rule_arn(bus_of(call, params.get("EventBusName")), name) if name else None
+        if operation == "ListEventBuses":
+            return bus_of(call, "*")
+        if operation == "TestEventPattern":
+            return "*"
+        name = params.get("Name") or params.get("Rule") or "*"
+        return rule_arn(bus_of(call, params.get("EventBusName")), name)
 
     def resource_policy(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any] | None:
         """That of the bus, which is about its rules as well."""
@@ -85,13 +89,18 @@ class EventsBase(Service):
         return [(call.operation, dict(params))]
 
     def condition_keys(self, call: Call, params: Mapping[str, Any]) -> dict[str, str]:
+        keys = {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in params.get("Tags", ())}
+        resource = self.resource(call, params) or ""
+        tagged = self.directory.find_rule(resource) or self.directory.find_bus(resource)
+        if tagged is not None:
+            keys |= {f"aws:ResourceTag/{key}": value for key, value in tagged.tags.items()}
         if call.operation == "PutEvents":
-            keys = {"events:source": params.get("Source"), "events:detail-type": params.get("DetailType")}
-            return {name: value for name, value in keys.items() if value is not None}
-        keys = {"events:creatorAccount": call.principal.account}
+            of_entry = {"events:source": params.get("Source"), "events:detail-type": params.get("DetailType")}
+            return keys | {name: value for name, value in of_entry.items() if value is not None}
+        keys["events:creatorAccount"] = call.principal.account
         if call.operation == "PutTargets":
             keys["events:TargetArn"] = params["Targets"][0]["Arn"]
-        return {name: value for name, value in keys.items() if value is not None}
+        return keys
 
 
 def _entries_to_allow(call: Call, params: Mapping[str, Any]) -> list[dict[str, Any]]:

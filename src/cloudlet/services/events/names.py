@@ -17,7 +17,7 @@ def bus_of(call: Call, name: str | None) -> str:
 
 
 def bus_name(arn: str) -> str:
-    return arn.split(":", 5)[5].removeprefix("event-bus/")
+    return arn.split(":", 5)[-1].removeprefix("event-bus/")
 
 
 def rule_arn(bus: str, name: str) -> str:

@@ -10,6 +10,7 @@ from cloudlet.services.events import rules
 from cloudlet.services.events.base import EventsBase
 from cloudlet.services.events.buses import load_bus, save_bus
 from cloudlet.services.events.faults import invalid, not_found
+from cloudlet.services.events.names import DEFAULT
 from cloudlet.store import Transaction
 
 if TYPE_CHECKING:
@@ -74,4 +75,7 @@ def _is_bus(arn: str) -> bool:
 
 def _no_resource(arn: str) -> Exception:
     kind, _, name = arn.split(":", 5)[-1].partition("/")
-    return not_found(f"{kind.capitalize()} {name or arn} does not exist.")
+    if kind == "rule":
+        bus, _, rule = name.rpartition("/")
+        return not_found(f"Rule {rule} does not exist on EventBus {bus or DEFAULT}.")
+    return not_found(f"Event bus {name or arn} does not exist.")

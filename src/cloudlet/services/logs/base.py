@@ -17,6 +17,8 @@ from cloudlet.store import Outbox, Reader, Store
 DAY = 86_400_000
 # Of the deliveries under way, so many to one function: a slow one does not hold up the others.
 _PER_TARGET = 16
+# These are about whichever log groups there are: IAM sees a log group without a name, or with the beginning of one.
+_OF_GROUPS = frozenset({"DescribeLogGroups", "ListLogGroups"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +62,23 @@ class LogsBase(Service):
         self.store.close()
 
     def counts_as(self, call: Call, params: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
-        """A tail of several log groups must be allowed for each."""
+        """A tail of several log groups must be allowed for each, tags at creation as TagResource."""
         if call.operation == "StartLiveTail":
             return tuple((call.operation, {"logGroupIdentifier": each}) for each in params["logGroupIdentifiers"])
-        return ((call.operation, params),)
+        asked = [(call.operation, params)]
+        if call.operation == "CreateLogGroup" and params.get("tags"):
+            arn = group_arn(call, params["logGroupName"])
+            asked.append(("TagResource", {"resourceArn": arn, "tags": params["tags"]}))
+        return asked
 
     def resource(self, call: Call, params: Mapping[str, Any]) -> str | None:
         """IAM knows a log group with `:*` at its end but for tags, and a log stream where there is one."""
         if "resourceArn" in params:
             return str(params["resourceArn"])
+        if call.operation in _OF_GROUPS:
+            return f"{group_arn(call, params.get('logGroupNamePrefix', ''))}:log-stream:"
         if "logGroupName" not in params and "logGroupIdentifier" not in params:
-            return None
+            return "*"
         arn = group_arn(call, group_name(params))
         stream = params.get("logStreamName")
         return f"{arn}:log-stream:{stream}" if stream and call.operation != "CreateLogStream" else f"{arn}:*"

@@ -9,6 +9,7 @@ from cloudlet.core.context import Call
 from cloudlet.core.errors import AwsError
 from cloudlet.core.service import operation
 from cloudlet.services.logs.base import LogsBase, find_group, group_arn, name_in
+from cloudlet.services.logs.faults import no_such_group
 from cloudlet.store import Transaction
 
 if TYPE_CHECKING:
@@ -33,6 +34,16 @@ def check_count(tags: Mapping[str, str], arn: str) -> None:
 
 
 class TagOperations(LogsBase):
+    def condition_keys(self, call: Call, params: dict[str, Any]) -> dict[str, str]:
+        """The tags of the log group, and those that the request gives to one. A log stream has none."""
+        given = params.get("tags", {})
+        keys = {f"aws:RequestTag/{key}": value for key, value in given.items()} if isinstance(given, dict) else {}
+        _, found, rest = (self.resource(call, params) or "").partition(":log-group:")
+        if not found or ":log-stream:" in rest:
+            return keys
+        tags = self._tags_of(call, rest.removesuffix(":*"))
+        return keys | {f"aws:ResourceTag/{key}": value for key, value in (tags or {}).items()}
+
     @operation("TagResource")
     async def tag_resource(self, call: Call, params: "TagResourceRequestTypeDef") -> None:
         await self._change(call, name_in(params["resourceArn"]), lambda tags: tags.update(params["tags"]))
@@ -58,9 +69,17 @@ class TagOperations(LogsBase):
         return {"tags": self._tags(call, params["logGroupName"])}
 
     def _tags(self, call: Call, name: str) -> Tags:
-        group = find_group(self.store.reader, call, name)
-        row = self.store.reader.one("SELECT tags FROM log_group WHERE id = ?", (group.id,))
-        return orjson.loads(row[0]) if row is not None else {}
+        tags = self._tags_of(call, name)
+        if tags is None:
+            raise no_such_group()
+        return tags
+
+    def _tags_of(self, call: Call, name: str) -> Tags | None:
+        row = self.store.reader.one(
+            "SELECT tags FROM log_group WHERE account = ? AND region = ? AND name = ?",
+            (call.account, call.region, name),
+        )
+        return orjson.loads(row[0]) if row is not None else None
 
     async def _change(self, call: Call, name: str, change: Callable[[Tags], None]) -> None:
         def write(tx: Transaction) -> None:
