@@ -24,6 +24,8 @@ _PAGE = 100
 # A web server that takes its time holds back its own messages only.
 _PER_SUBSCRIPTION = 64
 _CONCURRENCY = 512
+# These are about whichever topics there are.
+_OF_ALL = frozenset({"ListTopics", "ListSubscriptions"})
 
 
 class SnsBase(Service):
@@ -64,7 +66,9 @@ class SnsBase(Service):
     def resource(self, call: Call, params: dict[str, Any]) -> str | None:
         if "Name" in params:
             return f"arn:aws:sns:{call.region}:{call.account}:{params['Name']}"
-        return self._topic_arn(params)
+        if call.operation in _OF_ALL:
+            return f"arn:aws:sns:{call.region}:{call.account}:*"
+        return self._topic_arn(params) or "*"
 
     def resource_policy(self, call: Call, params: dict[str, Any]) -> dict[str, Any] | None:
         arn = self._topic_arn(params)

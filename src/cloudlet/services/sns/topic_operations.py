@@ -1,7 +1,7 @@
 """The operations on topics: life, attributes, permissions, tags."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cloudlet.core.arn import Arn
@@ -28,6 +28,12 @@ class TopicOperations(SnsBase):
         topic = self.directory.find_topic(arn) if arn is not None else None
         keys = {f"aws:ResourceTag/{key}": value for key, value in topic.tags.items()} if topic is not None else {}
         return keys | {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in params.get("Tags", ())}
+
+    def counts_as(self, call: Call, params: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+        """Tags at creation count as TagResource."""
+        yield call.operation, params
+        if call.operation == "CreateTopic" and params.get("Tags"):
+            yield "TagResource", {"ResourceArn": self.resource(call, params), "Tags": params["Tags"]}
 
     @operation("CreateTopic")
     async def create_topic(self, call: Call, params: "t.CreateTopicInputTypeDef") -> dict[str, Any]:

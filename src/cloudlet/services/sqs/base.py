@@ -57,6 +57,8 @@ class SqsBase(Service):
         self.store.close()
 
     def resource(self, call: Call, params: dict[str, Any]) -> str | None:
+        if call.operation == "ListQueues":
+            return f"arn:aws:sqs:{call.region}:{call.account}:*"
         address = self._address(call, params)
         return address.arn if address is not None else None
 

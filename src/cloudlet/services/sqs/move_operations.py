@@ -18,6 +18,12 @@ _LONGEST_LIST = 10
 
 
 class MoveOperations(SqsBase):
+    def resource(self, call: Call, params: dict[str, Any]) -> str | None:
+        """A task is about the queue that it empties."""
+        if "TaskHandle" in params:
+            return self._source_of(call, params["TaskHandle"]).arn
+        return super().resource(call, params)
+
     @operation("StartMessageMoveTask")
     async def start_message_move_task(
         self, call: Call, params: "t.StartMessageMoveTaskRequestTypeDef"
@@ -42,11 +48,8 @@ class MoveOperations(SqsBase):
     async def cancel_message_move_task(
         self, call: Call, params: "t.CancelMessageMoveTaskRequestTypeDef"
     ) -> dict[str, Any]:
-        task = move_tasks.load_task(self.store.reader, params["TaskHandle"])
-        source = next((queue for queue in self.queues.all() if queue.id == task.source), None)
-        if source is None or source.address.account != call.account or source.address.region != call.region:
-            raise resource_not_found("Task does not exist.")
-        cancelled = await self.store.write(lambda tx: move_tasks.cancel(tx, task.handle))
+        self._source_of(call, params["TaskHandle"])
+        cancelled = await self.store.write(lambda tx: move_tasks.cancel(tx, params["TaskHandle"]))
         return {"ApproximateNumberOfMessagesMoved": cancelled.moved}
 
     @operation("ListMessageMoveTasks")
@@ -59,6 +62,14 @@ class MoveOperations(SqsBase):
             raise invalid_value("MaxResults", limit, f"It must be an integer from 1 to {_LONGEST_LIST}.")
         found = move_tasks.tasks_of(self.store.reader, source, limit)
         return {"Results": [move_tasks.described(task, source) for task in found]}
+
+    def _source_of(self, call: Call, handle: str) -> Queue:
+        """Raises ResourceNotFoundException."""
+        task = move_tasks.load_task(self.store.reader, handle)
+        source = next((queue for queue in self.queues.all() if queue.id == task.source), None)
+        if source is None or source.address.account != call.account or source.address.region != call.region:
+            raise resource_not_found("Task does not exist.")
+        return source
 
     def _named(self, call: Call, arn: str, parameter: str) -> Queue:
         address = QueueAddress.of_arn(arn)

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cloudlet.core.context import Call
@@ -29,6 +29,12 @@ class QueueOperations(SqsBase):
         keys = {f"aws:ResourceTag/{key}": value for key, value in queue.tags.items()} if queue is not None else {}
         given: Mapping[str, str] = params.get("tags") or params.get("Tags") or {}
         return keys | {f"aws:RequestTag/{key}": value for key, value in given.items()}
+
+    def counts_as(self, call: Call, params: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+        """Tags at creation count as TagQueue."""
+        yield call.operation, params
+        if call.operation == "CreateQueue" and params.get("tags"):
+            yield "TagQueue", params
 
     @operation("CreateQueue")
     async def create_queue(self, call: Call, params: "t.CreateQueueRequestTypeDef") -> dict[str, Any]:
