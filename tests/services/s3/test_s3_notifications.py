@@ -79,6 +79,19 @@ def test_filters_and_removals(server: Any, s3: Any, bucket: str, queue: tuple[st
     assert "size" not in record["s3"]["object"]
 
 
+def test_sequencers_tell_which_change_came_later(server: Any, s3: Any, bucket: str, queue: tuple[str, str]) -> None:
+    url, arn = queue
+    subscribe(s3, bucket, arn, ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"])
+    received(server, url, 1)
+    for _ in range(2):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"")
+        s3.delete_object(Bucket=bucket, Key="k")
+    records = [message["Records"][0] for message in received(server, url, 4)]
+    records.sort(key=lambda record: record["s3"]["object"]["sequencer"])
+    assert [record["eventName"].split(":")[0] for record in records] == ["ObjectCreated", "ObjectRemoved"] * 2
+    assert len({record["s3"]["object"]["sequencer"] for record in records}) == 4
+
+
 def test_the_configuration_comes_back(s3: Any, bucket: str, queue: tuple[str, str]) -> None:
     subscribe(s3, bucket, queue[1], ["s3:ObjectCreated:Put"], prefix="in/")
     (found,) = s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]

@@ -136,10 +136,11 @@ class RemovalOperations(S3Base):
         version = found.version if bucket.versioning else None
         now = self.cloud.clock.now()
         if "notification" in bucket.settings:
+            # A number of its own, though nothing is stored: the removal is later than the object that it removes.
+            tx.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'objects'")
             sequence = tx.one("SELECT seq FROM sqlite_sequence WHERE name = 'objects'")
-            what = Occurrence(
-                "ObjectRemoved:Delete", found.key, sequence[0] if sequence else 0, now, None, None, version
-            )
+            assert sequence is not None
+            what = Occurrence("ObjectRemoved:Delete", found.key, sequence[0], now, None, None, version)
             self.notifier.put(tx, call, bucket, what)
 
     def _attempt(self, tx: Transaction, call: Call, bucket: Bucket, removal: Removal) -> Removed | AwsError:
