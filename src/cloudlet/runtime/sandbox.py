@@ -262,4 +262,6 @@ def _launcher_arguments(launcher: Launcher) -> list[str]:
         show(path, Path("/var", name))
     if launcher.interpreter is not None:
         arguments += ["--symlink", str(launcher.interpreter.home), "/var/lang"]
+    for link, target in launcher.links:
+        arguments += ["--symlink", target, link]
     return arguments

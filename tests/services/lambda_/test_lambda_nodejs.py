@@ -2,12 +2,15 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from function_making import Functions, archive, wait_for
 
+SDK = Path(sys.prefix) / "lambda-nodejs" / "node_modules" / "@aws-sdk"
 HANDLER = "exports.handler = async (event, context) => "
 
 
@@ -213,3 +216,26 @@ exports.handler = awslambda.streamifyResponse(async (event, stream) => {
 def test_the_last_version_has_no_callbacks(functions: Functions) -> None:
     name = make(functions, "exports.handler = (event, context, callback) => callback()", Runtime="nodejs24.x")
     assert functions.fail(name)["errorType"] == "Runtime.CallbackHandlerDeprecated"
+
+
+def test_es_modules_find_what_layers_bring(functions: Functions, lambda_: Any) -> None:
+    """As on AWS, though Node.js itself looks into NODE_PATH for CommonJS alone."""
+    brought = archive({"nodejs/node_modules/dep/index.js": "module.exports = 42"})
+    layer = lambda_.publish_layer_version(LayerName="dep", Content={"ZipFile": brought})["LayerVersionArn"]
+    code = "import dep from 'dep';\nexport const handler = async () => dep;"
+    assert functions.call(make(functions, {"app.mjs": code}, Layers=[layer])) == 42
+
+
+@pytest.mark.skipif(not SDK.is_dir(), reason="make setup had no npm to install the AWS SDK for JavaScript with")
+@pytest.mark.parametrize(
+    ("file", "imported", "exported"),
+    [
+        ("app.mjs", "import {S3Client, ListBucketsCommand} from '@aws-sdk/client-s3'", "export const handler"),
+        ("app.js", "const {S3Client, ListBucketsCommand} = require('@aws-sdk/client-s3')", "exports.handler"),
+    ],
+)
+def test_the_sdk_is_installed(functions: Functions, file: str, imported: str, exported: str) -> None:
+    code = (
+        f"{imported};\n{exported} = async () => !!(await new S3Client({{}}).send(new ListBucketsCommand({{}}))).Owner;"
+    )
+    assert functions.call(make(functions, {file: code}, MemorySize=512)) is True

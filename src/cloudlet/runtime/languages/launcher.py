@@ -50,8 +50,9 @@ class Language(Protocol):
 class Launcher:
     """How functions of one runtime are started on this machine.
 
-    `files` are shown below /var, under these names. `folders` of this machine are shown where they are. `note` says
-    what is not quite as it should be. `interpreter` is None where functions bring a program of their own.
+    `files` are shown below /var, under these names. `folders` of this machine are shown where they are; `links` lead
+    from one place that functions see to another. `note` says what is not quite as it should be. `interpreter` is None
+    where functions bring a program of their own.
     """
 
     runtime: str
@@ -60,6 +61,7 @@ class Launcher:
     files: Mapping[str, Path] = field(default_factory=dict[str, Path])
     folders: tuple[Path, ...] = ()
     note: str | None = None
+    links: tuple[tuple[str, str], ...] = ()
 
     def variables(self, places: Places) -> dict[str, str]:
         return self.language.variables(self, places)

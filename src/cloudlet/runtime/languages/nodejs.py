@@ -15,6 +15,8 @@ _MODULES = "runtime/node_modules"
 _FOLDER = Path(__file__).parents[1] / "clients" / "nodejs"
 # Modules that functions find installed in the runtime, where somebody has put them there.
 _INSTALLED = Path(sys.prefix) / "lambda-nodejs" / "node_modules"
+# ES modules do not look into NODE_PATH, but upwards from where they are: layers come first, then what is installed.
+_LINKS = (("/var/node_modules", "/opt/nodejs/node_modules"), ("/node_modules", f"/var/{_MODULES}"))
 _VERSION = re.compile(r"v(\d+)\.")
 # Of a function's memory, what is left to node beside the heap of its objects.
 _HEAP_PERCENT = 85
@@ -45,7 +47,7 @@ def find(runtime: str) -> Launcher:
     files = {_CLIENT: _FOLDER}
     if _INSTALLED.is_dir():
         files[_MODULES] = _INSTALLED
-    return Launcher(runtime, Nodejs(), found, files, (found.home,), note)
+    return Launcher(runtime, Nodejs(), found, files, (found.home,), note, _LINKS)
 
 
 def _candidates() -> Iterator[Path]:
