@@ -196,9 +196,7 @@ def _introduce(data: Path, outputs: dict[str, str]) -> None:
     programs = ".venv/bin/cloudlet"
     console.print()
     console.print(f"  [bold]Dashboard[/]       [cyan]{outputs['DashboardUrl']}[/]")
-    console.print(
-        "                  what is in stock, what became of the orders and why; drop files of your own onto it"
-    )
+    console.print("                  levels, orders and reports; drop files of your own onto it")
     console.print(f"  [bold]Alerts[/]          {programs} mail --follow{options}")
     console.print(f"  [bold]What runs here[/]  {programs} status{options}")
     console.print(f'  [bold]AWS tools[/]       eval "$({programs} env{options})"')
