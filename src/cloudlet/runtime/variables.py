@@ -3,6 +3,9 @@
 from cloudlet.runtime.function import Credentials, FunctionVersion
 from cloudlet.runtime.languages import Launcher, Places
 
+# There is no X-Ray daemon. What is sent to this port is lost without an error, and no function may listen there.
+_NO_DAEMON = ("127.0.0.1", "9")
+
 # Set by Lambda; a function's own configuration may not name them.
 RESERVED = frozenset(
     {
@@ -32,6 +35,10 @@ def environment_variables(
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         # Plain HTTP to the same machine needs no proxy.
         "NO_PROXY": "localhost,127.0.0.1",
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "AWS_XRAY_DAEMON_ADDRESS": ":".join(_NO_DAEMON),
+        "_AWS_XRAY_DAEMON_ADDRESS": _NO_DAEMON[0],
+        "_AWS_XRAY_DAEMON_PORT": _NO_DAEMON[1],
         **function.variables,
         "_HANDLER": function.handler,
         "LAMBDA_TASK_ROOT": "/var/task",

@@ -22,6 +22,10 @@ class Version:
     package: str
     executable: FunctionVersion | None = None
 
+    @property
+    def is_traced(self) -> bool:
+        return self.configuration["TracingConfig"]["Mode"] == "Active"
+
 
 @dataclass(slots=True)
 class Policy:

@@ -66,7 +66,6 @@ def _check_unsupported(params: Mapping[str, Any]) -> None:
         "file systems of functions": bool(params.get("FileSystemConfigs")),
         "KMS keys of functions": bool(params.get("KMSKeyArn")),
         "SnapStart": params.get("SnapStart", {}).get("ApplyOn", "None") != "None",
-        "X-Ray tracing": params.get("TracingConfig", {}).get("Mode", "PassThrough") != "PassThrough",
         "tenant isolation": bool(params.get("TenancyConfig")),
         "capacity providers": bool(params.get("CapacityProviderConfig")),
         "durable functions": bool(params.get("DurableConfig")),
@@ -126,6 +125,8 @@ def apply_options(configuration: dict[str, Any], params: Mapping[str, Any]) -> N
     if "DeadLetterConfig" in params:
         target = params["DeadLetterConfig"].get("TargetArn")
         configuration["DeadLetterConfig"] = {"TargetArn": target} if target else None
+    if "TracingConfig" in params:
+        configuration["TracingConfig"] = {"Mode": params["TracingConfig"].get("Mode", "PassThrough")}
     if "LoggingConfig" in params:
         configuration["LoggingConfig"] = _logging(configuration["LoggingConfig"], params["LoggingConfig"])
     for member in ("Environment", "DeadLetterConfig"):

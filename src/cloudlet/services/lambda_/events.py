@@ -95,7 +95,7 @@ class Events:
         if not outcome.failed:
             target = _destination(settings, "OnSuccess")
             record = self._record(arn, event, "Success", outcome, version.version)
-            return None if target is None else self._owe(function, target, record, event.get("trace_id"))
+            return None if target is None else self._owe(function, version, target, record, event.get("trace_id"))
         return self._failed(function, reference, event, outcome, settings, version.version)
 
     def _failed(
@@ -129,19 +129,23 @@ class Events:
         outcome, version = last if last is not None else (None, None)
         record = self._record(arn, event, condition, outcome, version)
         target = _destination(settings, "OnFailure")
-        letters = _version(function, reference).configuration.get("DeadLetterConfig", {}).get("TargetArn")
+        named = _version(function, reference)
+        letters = named.configuration.get("DeadLetterConfig", {}).get("TargetArn")
 
         def complete(tx: Transaction) -> None:
             if target is not None:
-                self._owe(function, target, record, event.get("trace_id"))(tx)
+                self._owe(function, named, target, record, event.get("trace_id"))(tx)
             if letters:
                 message = _error_message(outcome) if outcome is not None else condition
                 self._put_letter(tx, function.key, letters, event, message)
 
         return complete
 
-    def _owe(self, function: Function, target: str, record: dict[str, Any], trace_id: str | None) -> Completion:
-        sent_on = header_of_invocation(trace_id, function.key.arn, self._cloud.clock.now())
+    def _owe(
+        self, function: Function, version: Version, target: str, record: dict[str, Any], trace_id: str | None
+    ) -> Completion:
+        now = self._cloud.clock.now()
+        sent_on = header_of_invocation(trace_id, function.key.arn, now, sampled=version.is_traced)
         return lambda tx: self.put_destination(
             tx, function.key, target, record, f"aws/lambda/async/{function.key.name}", sent_on
         )

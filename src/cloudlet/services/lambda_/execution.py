@@ -60,7 +60,7 @@ class Execution:
     async def invoke(self, function: Function, version: Version, invocation: Invocation) -> Outcome:
         """Raises TooManyRequestsException, RecursiveInvocationException, or what stands in the way."""
         executable = version.executable or await self._make_executable(function, version)
-        traced = self._traced(function, invocation)
+        traced = self._traced(function, version, invocation)
         key = function.key
         try:
             counted = self._enter(function)
@@ -118,13 +118,14 @@ class Execution:
         if found is not None:
             self.logs.write(found.key, found.latest.configuration["Role"], function.log_group, stream, events)
 
-    def _traced(self, function: Function, invocation: Invocation) -> Invocation:
+    def _traced(self, function: Function, version: Version, invocation: Invocation) -> Invocation:
         """With the trace header that the function is to send on. Raises RecursiveInvocationException."""
         arn, trace_id = function.key.arn, invocation.trace_id
         if function.recursion == "Terminate" and invocations_before(trace_id, arn) >= MOST_INVOCATIONS:
             self.count_loop(function)
             raise _recursive(function.key.name)
-        header = header_of_invocation(trace_id, arn, self._cloud.clock.now())
+        now = self._cloud.clock.now()
+        header = header_of_invocation(trace_id, arn, now, sampled=version.is_traced)
         return Invocation(
             invocation.request_id,
             invocation.arn,

@@ -26,11 +26,15 @@ def invocations_before(header: str | None, function_arn: str) -> int:
     return _lineage(_fields(header)).get(_name(function_arn), 0)
 
 
-def header_of_invocation(header: str | None, function_arn: str, now: float) -> str:
-    """What the function is given, and sends on: the caller's trace, with this invocation counted."""
+def header_of_invocation(header: str | None, function_arn: str, now: float, *, sampled: bool = False) -> str:
+    """What the function is given, and sends on: the caller's trace, with this invocation counted.
+
+    Where the caller has not decided whether the trace is `sampled`, the function does.
+    """
+    decision = "1" if sampled else "0"
     name = _name(function_arn)
     if header is None:
-        return f"Root={_new_root(now)};Parent={_new_parent()};Sampled=0;Lineage=1:{name}:1"
+        return f"Root={_new_root(now)};Parent={_new_parent()};Sampled={decision};Lineage=1:{name}:1"
     fields = _fields(header)
     counts = _lineage(fields)
     count = counts.pop(name, 0) + 1
@@ -38,9 +42,10 @@ def header_of_invocation(header: str | None, function_arn: str, now: float) -> s
     root = fields.get("Root", "")
     if not _ROOT.fullmatch(root):
         root = _new_root(now)
-    sampled = "1" if fields.get("Sampled") == "1" else "0"
+    if fields.get("Sampled") in ("0", "1"):
+        decision = fields["Sampled"]
     counted = "|".join(f"1:{function}:{times}" for function, times in lineage)
-    return f"Root={root};Parent={_new_parent()};Sampled={sampled};Lineage={counted}"
+    return f"Root={root};Parent={_new_parent()};Sampled={decision};Lineage={counted}"
 
 
 def header_of_request(header: str | None, now: float) -> str:

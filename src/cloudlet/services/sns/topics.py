@@ -178,9 +178,7 @@ def _check(name: str, value: str, fifo: bool) -> str:
         if value not in ("1", "2"):
             raise invalid_parameter("SignatureVersion")
     elif name == "TracingConfig":
-        if value == "Active":
-            raise NotImplementedByCloudlet("the TracingConfig Active of a topic")
-        if value != "PassThrough":
+        if value not in ("Active", "PassThrough"):
             raise invalid_parameter("TracingConfig")
     elif name == "MaximumMessageSize":
         if not value.isdigit() or int(value) not in _SIZES:
