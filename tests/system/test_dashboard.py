@@ -95,3 +95,38 @@ def test_what_others_upload_appears_by_itself(page: Page, server: Any):
     server.client("s3").put_object(Bucket=bucket, Key="inventory/b.csv", Body=b"store,item,count\nBerlin,Echo Plus,3\n")
     expect(page.locator("#total-out")).to_have_text("0")
     expect(page.locator("#out")).to_be_hidden()
+
+
+def test_orders_appear_with_what_became_of_them(page: Page):
+    orders = "order,store,item,count\nD-1,Berlin,Echo Dot,2\nD-2,Berlin,Echo Plus,9\n"
+    drop(page, "monday.csv", orders)
+    expect(page.locator(".file", has_text="orders/monday.csv")).to_contain_text("2 orders taken")
+    expect(page.locator(".order", has_text="D-1")).to_contain_text("Reserved")
+    waiting = page.locator(".order", has_text="D-2")
+    expect(waiting).to_contain_text("Back-ordered")
+    expect(waiting).to_contain_text("Echo Plus: 9 wanted, 3 available")
+    expect(page.locator("#total-waiting")).to_have_text("1")
+    page.get_by_label("Back-ordered", exact=True).check(force=True)
+    expect(page.locator(".order-id")).to_have_text(["D-2"])
+
+
+def test_stock_that_comes_fills_a_back_order_before_ones_eyes(page: Page):
+    expect(page.locator(".order", has_text="D-2")).to_contain_text("Back-ordered")
+    drop(page, "more.csv", "store,item,count\nBerlin,Echo Plus,10\n")
+    expect(page.locator(".order", has_text="D-2")).to_contain_text("Reserved")
+    expect(page.locator(".item", has_text="Echo Plus")).to_have_text("Echo Plus1")
+    expect(page.locator("#total-waiting")).to_have_text("0")
+
+
+def test_the_stock_report_can_be_downloaded(page: Page, server: Any):
+    server.client("lambda").invoke(FunctionName="inventory-stock-report")
+    page.reload()
+    with page.expect_download() as download:
+        page.locator("#reports a").first.click()
+    assert download.value.path().read_text(encoding="utf-8-sig").startswith("store,item,count,state")
+
+
+def test_a_phone_shows_the_orders_without_scrolling_sideways(page: Page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.locator(".order").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -3,6 +3,7 @@
 import { make, number, plural, time } from "./drawing.js";
 
 const AT_FIRST = 12;
+const ITEMS_AT_FIRST = 6;
 const STATUSES = { RESERVED: "Reserved", BACK_ORDERED: "Back-ordered" };
 
 const element = (id) => document.getElementById(id);
@@ -56,14 +57,22 @@ function row(order) {
   const cell = (name) => drawn.querySelector(`.order-${name}`);
   cell("id").textContent = order.order;
   cell("store").textContent = order.store;
-  cell("items").replaceChildren(...order.items.map(({ item, count }) => make("li", {}, make("b", {}, `${number.format(count)} ×`), ` ${item}`)));
+  const wanted = ({ item, count }) => make("li", {}, make("b", {}, `${number.format(count)} ×`), ` ${item}`);
+  cell("items").replaceChildren(...firstOf(order.items, wanted));
   const status = cell("status");
   status.querySelector(".badge").textContent = STATUSES[order.status];
   status.querySelector(".badge").classList.toggle("waiting", order.status === "BACK_ORDERED");
-  status.querySelector(".order-why").replaceChildren(...order.short.map(lacks));
+  status.querySelector(".order-why").replaceChildren(...firstOf(order.short, lacks));
   cell("time").replaceChildren(...when(order));
   drawn.classList.toggle("changed", before !== null && before.get(order.order) !== order.status);
   return drawn;
+}
+
+/** The first few entries of a list that may be long, and how many more there are. */
+function firstOf(entries, drawn) {
+  const shown = entries.slice(0, ITEMS_AT_FIRST).map(drawn);
+  const rest = entries.length - shown.length;
+  return rest ? [...shown, make("li", {}, `and ${number.format(rest)} more`)] : shown;
 }
 
 function lacks({ item, wanted, available }) {
