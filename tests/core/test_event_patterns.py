@@ -218,6 +218,15 @@ def test_networks_that_are_none(network: str) -> None:
         compile_pattern(json.dumps({"a": [{"cidr": network}]}))
 
 
+def test_places_in_arrays_do_not_multiply_without_end() -> None:
+    many = range(40)
+    pattern = compile_pattern(json.dumps({f"a{n}": {"x": [1], "y": [1]} for n in many}))
+    apart = {f"a{n}": [{"x": 1}, {"y": 1}] for n in many}
+    together = {f"a{n}": [{"x": 1}, {"x": 1, "y": 1}, {"y": 1}] for n in many}
+    assert not pattern.matches(fields_of(apart))
+    assert pattern.matches(fields_of(together))
+
+
 def test_alternatives_do_not_multiply_without_end() -> None:
     either = [{"a": [1]}, {"b": [2]}]
     pattern: dict[str, Any] = {"$or": either}

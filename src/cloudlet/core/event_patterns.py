@@ -27,6 +27,11 @@ class Element:
     number: int
 
 
+# Sets of conditions that are kept of what can be met in one place. All that a pattern wants within an array is met by
+# one element or not at all, unless the event has names with dots in them, so a set that is dropped is seldom missed;
+# to keep all of them would be without bound.
+_MOST_SETS = 16
+
 # The fields of an event: each value under the path, with the innermost element that it lies in.
 Fields = dict[str, list[tuple[Scalar, Element | None]]]
 
@@ -130,6 +135,17 @@ def _unions(own: int, arrays: Iterable[set[int]]) -> set[int]:
     """The sets that can be met in an element: its own, with those of one element of each array within."""
     found = {own}
     for choices in arrays:
-        found = {one | other for one in found for other in choices}
-        found = {one for one in found if not any(one != other and one | other == other for other in found)}
+        widest = _widest(choices)
+        found = _widest({one | other for one in found for other in widest})
     return found
+
+
+def _widest(sets: set[int]) -> set[int]:
+    """Those that no other contains; of many, those with the most in them."""
+    found: list[int] = []
+    for one in sorted(sets, key=int.bit_count, reverse=True):
+        if not any(one | other == other for other in found):
+            found.append(one)
+            if len(found) == _MOST_SETS:
+                break
+    return set(found)
