@@ -134,7 +134,7 @@ def head(declared: dict[str, Any], content_type: str) -> HttpResponse:
     if not 200 <= status <= 599:  # those before are no answers yet
         raise MalformedResponse("statusCode is no HTTP status")
     headers = _headers_declared(declared.get("headers"))
-    headers += [("set-cookie", str(each)) for each in declared.get("cookies") or []]
+    headers += [("set-cookie", str(each)) for each in cast("list[Any]", declared.get("cookies") or [])]
     if all(name != "content-type" for name, _ in headers):
         headers.append(("content-type", content_type))
     return HttpResponse(status, headers)
