@@ -62,3 +62,12 @@ def test_tags_decide_whose_alarm_it_is(server: Any) -> None:
     red.set_alarm_state(AlarmName="of-red", StateValue="OK", StateReason="by hand")
     assert refused(red.set_alarm_state, AlarmName="of-blue", StateValue="OK", StateReason="by hand")
     assert refused(red.delete_alarms, AlarmNames=["of-red", "of-blue"])
+
+
+def test_each_dashboard_that_is_named_must_be_allowed(server: Any) -> None:
+    for name in ("ours-1", "theirs-1"):
+        server.client("cloudwatch").put_dashboard(DashboardName=name, DashboardBody='{"widgets": []}')
+    dashboards = "arn:aws:cloudwatch::000000000000:dashboard"
+    cloudwatch = client_of(server, "of-dashboards", "cloudwatch:*", f"{dashboards}/ours-*")
+    assert refused(cloudwatch.delete_dashboards, DashboardNames=["ours-1", "theirs-1"])
+    cloudwatch.delete_dashboards(DashboardNames=["ours-1"])

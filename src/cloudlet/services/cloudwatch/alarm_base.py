@@ -48,9 +48,11 @@ class AlarmBase(CloudWatchBase):
         self.evaluator.data_arrived(datums)
 
     def counts_as(self, call: Call, params: Params) -> Iterable[tuple[str, Params]]:
-        """Each alarm that is named must be allowed; tags that come with something new need the right to tag."""
+        """All that is named must be allowed each; tags that come with something new need the right to tag."""
         if call.operation in _OF_SEVERAL:
             return [(call.operation, {"AlarmName": name}) for name in params["AlarmNames"]]
+        if call.operation == "DeleteDashboards":
+            return [(call.operation, {"DashboardName": name}) for name in params["DashboardNames"]]
         asked = [(call.operation, params)]
         if call.operation in _WITH_TAGS and params.get("Tags"):
             asked.append(("TagResource", {"ResourceARN": self.resource(call, params), "Tags": params["Tags"]}))

@@ -98,10 +98,22 @@ class Evaluation:
         if isinstance(node, Name):
             return self._named(node.name)
         if isinstance(node, Operation):
-            return operate(node.operator, self._evaluate(node.left, within), self._evaluate(node.right, within))
+            return self._operated(node, within)
         if isinstance(node, Items):
             return [series for item in node.items for series in several(self._evaluate(item, within))]
         return self._called(node, within)
+
+    def _operated(self, node: Operation, within: Range) -> Value:
+        """A long sum is deep on its left: it is gone down in a loop."""
+        left: Node = node
+        operations: list[Operation] = []
+        while isinstance(left, Operation):
+            operations.append(left)
+            left = left.left
+        value = self._evaluate(left, within)
+        for each in reversed(operations):
+            value = operate(each.operator, value, self._evaluate(each.right, within))
+        return value
 
     def _named(self, name: str) -> Value:
         if name in self._queries:

@@ -73,27 +73,25 @@ def parse(text: str) -> Node:
 
 def names_in(node: Node) -> Iterator[str]:
     """All names in it, words such as REPEAT among them."""
-    if isinstance(node, Name):
-        yield node.name
-    elif isinstance(node, Operation):
-        yield from names_in(node.left)
-        yield from names_in(node.right)
-    elif isinstance(node, Items | FunctionCall):
-        for each in node.items if isinstance(node, Items) else node.arguments:
-            yield from names_in(each)
+    return (each.name for each in _nodes(node) if isinstance(each, Name))
 
 
 def calls_in(node: Node) -> Iterator[FunctionCall]:
-    if isinstance(node, Operation):
-        yield from calls_in(node.left)
-        yield from calls_in(node.right)
-    elif isinstance(node, Items):
-        for each in node.items:
-            yield from calls_in(each)
-    elif isinstance(node, FunctionCall):
-        yield node
-        for each in node.arguments:
-            yield from calls_in(each)
+    return (each for each in _nodes(node) if isinstance(each, FunctionCall))
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    """The node and all below it, from left to right; without recursion, since long sums are deep trees."""
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        yield each
+        if isinstance(each, Operation):
+            waiting += (each.right, each.left)
+        elif isinstance(each, Items):
+            waiting += reversed(each.items)
+        elif isinstance(each, FunctionCall):
+            waiting += reversed(each.arguments)
 
 
 class _Parser:
