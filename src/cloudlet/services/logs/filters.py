@@ -1,14 +1,16 @@
 """What subscription filters and metric filters of a log group have in common."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
 from cloudlet.services.logs.base import LogGroup
 from cloudlet.services.logs.filter_pattern import FilterPattern, compiled
 from cloudlet.store import Transaction
 
-# Filters of one log group in whose patterns regular expressions are.
+Kind = Literal["metric", "subscription"]
+# Filters of one log group, and those among them in whose patterns regular expressions are.
+_MOST: dict[Kind, int] = {"metric": 100, "subscription": 2}
 _MOST_WITH_EXPRESSIONS = 5
 
 
@@ -25,10 +27,16 @@ def limit_exceeded() -> AwsError:
     return AwsError("LimitExceededException", "Resource limit exceeded.")
 
 
-def check_expressions(tx: Transaction, group: LogGroup, kind: str, name: str, pattern: FilterPattern) -> None:
-    """`kind` and `name` are those of the filter to be put. Raises LimitExceededException."""
-    if not pattern.has_expressions:
-        return
+def check_limits(tx: Transaction, group: LogGroup, kind: Kind, name: str, pattern: FilterPattern) -> None:
+    """`name` is that of the filter to be put. Raises LimitExceededException."""
+    others = tx.all(f"SELECT name FROM {kind}_filter WHERE log_group = ? AND name != ?", (group.id, name))
+    if len(others) >= _MOST[kind]:
+        raise limit_exceeded()
+    if pattern.has_expressions:
+        _check_expressions(tx, group, kind, name)
+
+
+def _check_expressions(tx: Transaction, group: LogGroup, kind: Kind, name: str) -> None:
     others = tx.all(
         "SELECT pattern FROM subscription_filter WHERE log_group = ?1 AND NOT (?2 = 'subscription' AND name = ?3)"
         " UNION ALL SELECT pattern FROM metric_filter WHERE log_group = ?1 AND NOT (?2 = 'metric' AND name = ?3)",
@@ -38,6 +46,13 @@ def check_expressions(tx: Transaction, group: LogGroup, kind: str, name: str, pa
         raise limit_exceeded()
 
 
+def delete_filter(tx: Transaction, group: LogGroup, kind: Kind, name: str) -> None:
+    """Raises ResourceNotFoundException."""
+    if not tx.execute(f"DELETE FROM {kind}_filter WHERE log_group = ? AND name = ?", (group.id, name)):
+        raise AwsError("ResourceNotFoundException", f"The specified {kind} filter does not exist.")
+    count_filters(tx, group)
+
+
 def count_filters(tx: Transaction, group: LogGroup) -> None:
     """To be called after every change of the group's filters: whoever adds events looks for them only if there are."""
     tx.execute(
@@ -45,7 +60,3 @@ def count_filters(tx: Transaction, group: LogGroup) -> None:
         " + (SELECT count(*) FROM metric_filter WHERE log_group = ?1) WHERE id = ?1",
         (group.id,),
     )
-
-
-def no_such_filter(kind: str) -> AwsError:
-    return AwsError("ResourceNotFoundException", f"The specified {kind} filter does not exist.")

@@ -13,13 +13,7 @@ from cloudlet.services.logs.base import LogsBase, find_group, milliseconds
 from cloudlet.services.logs.comparisons import number
 from cloudlet.services.logs.faults import invalid_parameter
 from cloudlet.services.logs.filter_pattern import FilterPattern, compiled
-from cloudlet.services.logs.filters import (
-    check_expressions,
-    count_filters,
-    limit_exceeded,
-    no_such_filter,
-    refuse_unsupported,
-)
+from cloudlet.services.logs.filters import check_limits, count_filters, delete_filter, refuse_unsupported
 from cloudlet.services.logs.json_pattern import selector
 from cloudlet.services.logs.metric_data import Dimensions, MetricData
 from cloudlet.services.logs.positions import sealed, unsealed
@@ -33,7 +27,6 @@ if TYPE_CHECKING:
         TestMetricFilterRequestTypeDef,
     )
 
-_MOST = 100
 _MOST_DIMENSIONS = 3
 _PAGE = 50
 _MINUTE = 60_000
@@ -49,10 +42,7 @@ class MetricFilterOperations(LogsBase):
 
         def write(tx: Transaction) -> None:
             group = find_group(tx, call, params["logGroupName"])
-            others = tx.all("SELECT name FROM metric_filter WHERE log_group = ? AND name != ?", (group.id, name))
-            if len(others) >= _MOST:
-                raise limit_exceeded()
-            check_expressions(tx, group, "metric", name, pattern)
+            check_limits(tx, group, "metric", name, pattern)
             tx.execute(
                 "INSERT INTO metric_filter (log_group, name, pattern, namespace, metric, transformation, created)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET pattern = excluded.pattern,"
@@ -70,13 +60,7 @@ class MetricFilterOperations(LogsBase):
     @operation("DeleteMetricFilter")
     async def delete_metric_filter(self, call: Call, params: "DeleteMetricFilterRequestTypeDef") -> None:
         def write(tx: Transaction) -> None:
-            group = find_group(tx, call, params["logGroupName"])
-            gone = tx.execute(
-                "DELETE FROM metric_filter WHERE log_group = ? AND name = ?", (group.id, params["filterName"])
-            )
-            if not gone:
-                raise no_such_filter("metric")
-            count_filters(tx, group)
+            delete_filter(tx, find_group(tx, call, params["logGroupName"]), "metric", params["filterName"])
 
         await self.store.write(write)
 

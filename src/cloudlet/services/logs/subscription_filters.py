@@ -12,13 +12,7 @@ from cloudlet.services.logs.base import LogsBase, find_group, group_arn, millise
 from cloudlet.services.logs.deliveries import Batch, invoke
 from cloudlet.services.logs.faults import invalid_parameter
 from cloudlet.services.logs.filter_pattern import compiled
-from cloudlet.services.logs.filters import (
-    check_expressions,
-    count_filters,
-    limit_exceeded,
-    no_such_filter,
-    refuse_unsupported,
-)
+from cloudlet.services.logs.filters import check_limits, count_filters, delete_filter, refuse_unsupported
 from cloudlet.services.logs.positions import sealed, unsealed
 from cloudlet.store import Transaction
 
@@ -29,7 +23,6 @@ if TYPE_CHECKING:
         PutSubscriptionFilterRequestTypeDef,
     )
 
-_MOST = 2
 _PAGE = 50
 
 
@@ -44,10 +37,7 @@ class SubscriptionFilterOperations(LogsBase):
 
         def write(tx: Transaction) -> None:
             group = find_group(tx, call, group_name)
-            others = tx.all("SELECT name FROM subscription_filter WHERE log_group = ? AND name != ?", (group.id, name))
-            if len(others) >= _MOST:
-                raise limit_exceeded()
-            check_expressions(tx, group, "subscription", name, pattern)
+            check_limits(tx, group, "subscription", name, pattern)
             tx.execute(
                 "INSERT INTO subscription_filter (log_group, name, pattern, destination, distribution, created)"
                 " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET pattern = excluded.pattern,"
@@ -64,13 +54,7 @@ class SubscriptionFilterOperations(LogsBase):
     @operation("DeleteSubscriptionFilter")
     async def delete_subscription_filter(self, call: Call, params: "DeleteSubscriptionFilterRequestTypeDef") -> None:
         def write(tx: Transaction) -> None:
-            group = find_group(tx, call, params["logGroupName"])
-            gone = tx.execute(
-                "DELETE FROM subscription_filter WHERE log_group = ? AND name = ?", (group.id, params["filterName"])
-            )
-            if not gone:
-                raise no_such_filter("subscription")
-            count_filters(tx, group)
+            delete_filter(tx, find_group(tx, call, params["logGroupName"]), "subscription", params["filterName"])
 
         await self.store.write(write)
 
