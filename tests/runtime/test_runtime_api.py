@@ -104,3 +104,14 @@ async def test_who_reads_no_replies_gets_no_more(api: RuntimeApi, client: Client
             assert connection._transport is not None
             assert connection._transport.get_write_buffer_size() < 14_000_000
     writer.close()
+
+
+async def test_an_environment_has_a_limited_number_of_connections(client: Client) -> None:
+    connected = [await client.connect() for _ in range(200)]
+    async with asyncio.timeout(20):
+        ended = [await reader.read() for reader, _ in connected[128:]]
+    assert set(ended) == {b""}
+    _, first = connected[0]
+    assert not first.is_closing()
+    for _, writer in connected:
+        writer.close()

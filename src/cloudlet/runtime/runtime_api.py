@@ -26,6 +26,8 @@ _PREFIX = "/2018-06-01/runtime/"
 # How often, and after how long, a connection is looked for in /proc before it is refused.
 _TRIES = 20
 _AGAIN_SECONDS = 0.01
+# Connections of an environment: a function that opens more and more would take the files that Cloudlet may open.
+_MOST_CONNECTIONS = 128
 # A connection that breaks off tells of the end of its process, which is then heard of, or of a broken response.
 _BROKEN_SECONDS = 0.5
 _OK = b'{"status":"OK"}'
@@ -126,7 +128,9 @@ class RuntimeApi:
         """Listens to the connection once it is known to come from the environment. /proc may miss what is there."""
         if connection.closed:
             return
-        if holds_connection(self._pid, port, self._port):
+        if len(self._connections) >= _MOST_CONNECTIONS:
+            connection.close()
+        elif holds_connection(self._pid, port, self._port):
             self._connections.add(connection)
             connection.accept()
         elif tries > 1:
