@@ -110,6 +110,8 @@ def test_an_old_revision_changes_nothing(functions: Functions, lambda_: Any) -> 
         ({"Environment": {"Variables": {"AWS_REGION": "mars"}}}, "reserved keys.*AWS_REGION"),
         ({"Environment": {"Variables": {"LARGE": "x" * 4096}}}, "4KB limit"),
         ({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:none:1"]}, "does not exist"),
+        ({"Layers": [f"arn:aws:lambda:us-east-1:000000000000:layer:one:{n}" for n in (1, 2)]}, "of the same layer"),
+        ({"Layers": [f"arn:aws:lambda:us-east-1:000000000000:layer:l{n}:1" for n in range(6)]}, "more than 5 layers"),
         ({"FunctionName": "n" * 65}, "length less than or equal to 64"),
     ],
 )

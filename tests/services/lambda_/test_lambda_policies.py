@@ -54,3 +54,27 @@ def test_a_function_policy_as_a_whole(functions: Functions, lambda_: Any) -> Non
     lambda_.delete_resource_policy(ResourceArn=arn)
     with pytest.raises(lambda_.exceptions.ResourceNotFoundException):
         lambda_.get_policy(FunctionName=name)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("s3.amazonaws.com", {"Service": "s3.amazonaws.com"}),
+        ("alexa-appkit.amazon.com", {"Service": "alexa-appkit.amazon.com"}),
+        ("123456789012", {"AWS": "arn:aws:iam::123456789012:root"}),
+        ("*", "*"),
+    ],
+)
+def test_who_may_be_permitted(functions: Functions, lambda_: Any, given: str, shown: Any) -> None:
+    name = functions.make("def handler(event, context): pass")
+    permission = {"FunctionName": name, "StatementId": "it", "Action": "lambda:InvokeFunction", "Principal": given}
+    statement = json.loads(lambda_.add_permission(**permission, EventSourceToken="token")["Statement"])
+    assert statement["Principal"] == shown
+    assert statement["Condition"] == {"StringEquals": {"lambda:EventSourceToken": "token"}}
+
+
+def test_nobody_is_no_principal(functions: Functions, lambda_: Any) -> None:
+    name = functions.make("def handler(event, context): pass")
+    permission = {"FunctionName": name, "StatementId": "it", "Action": "lambda:InvokeFunction"}
+    with pytest.raises(lambda_.exceptions.InvalidParameterValueException, match="principal was invalid"):
+        lambda_.add_permission(**permission, Principal="nobody")

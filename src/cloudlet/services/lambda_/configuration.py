@@ -1,7 +1,7 @@
 """A function's configuration: AWS's defaults, and the rules that the API model cannot say."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,9 +36,7 @@ def check_options(params: Mapping[str, Any]) -> None:
     _check_unsupported(params)
     variables = params.get("Environment", {}).get("Variables", {})
     _check_variables(variables)
-    layers = params.get("Layers", [])
-    if len(layers) > _MOST_LAYERS:
-        raise invalid("Layers exceed the maximum number of layers allowed for a function: 5")
+    _check_layers(params.get("Layers", []))
     target = params.get("DeadLetterConfig", {}).get("TargetArn", "")
     if target and target.split(":")[2] not in ("sqs", "sns"):
         raise invalid(f"The provided dead letter target {target} is invalid: it must be an SQS queue or an SNS topic.")
@@ -74,6 +72,20 @@ def _check_unsupported(params: Mapping[str, Any]) -> None:
     for what, wanted in unsupported.items():
         if wanted:
             raise NotImplementedByCloudlet(what)
+
+
+def _check_layers(arns: Sequence[str]) -> None:
+    if len(arns) > _MOST_LAYERS:
+        raise invalid(f"Cannot reference more than {_MOST_LAYERS} layers.")
+    seen: dict[str, str] = {}
+    for arn in arns:
+        layer = arn.rpartition(":")[0]
+        if layer in seen:
+            raise invalid(
+                "Two different versions of the same layer are not allowed to be referenced in the same function."
+                f" {seen[layer]} and {arn} are versions of the same layer."
+            )
+        seen[layer] = arn
 
 
 def _check_variables(variables: Mapping[str, str]) -> None:

@@ -163,9 +163,9 @@ def _principal(given: str) -> str | dict[str, str]:
         return {"AWS": f"arn:aws:iam::{given}:root"}
     if given.startswith("arn:"):
         return {"AWS": given}
-    if re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com", given):
+    if re.fullmatch(r"([a-z0-9-]+\.)+(amazonaws|amazon)\.com", given):
         return {"Service": given}
-    raise invalid(f"The provided principal was invalid. Please check the principal and try again: {given}")
+    raise invalid("The provided principal was invalid. Please check the principal and try again.")
 
 
 def _check_qualifier(function: Function, reference: Reference) -> None:
