@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 from cloudlet.core.access import Authoriser, CredentialStore
 from cloudlet.core.clock import Clock
 from cloudlet.core.context import Call, Principal
-from cloudlet.core.errors import AccessDenied, NotImplementedByCloudlet
+from cloudlet.core.errors import AccessDenied, AwsError, NotImplementedByCloudlet
 from cloudlet.core.http import HttpRequest, HttpResponse
 from cloudlet.core.ids import request_id
 from cloudlet.core.metrics import Metrics
@@ -85,6 +85,9 @@ class Service:
         """What policies' conditions can refer to beside AWS's global keys (`{"s3:prefix": "logs/"}`)."""
         return {}
 
+    def refused(self, operation: str, params: Params, error: AwsError) -> None:
+        """Told of every call of the service that was not allowed."""
+
     def serves_http(self, request: HttpRequest) -> bool:
         """Whether the service answers this request as HTTP of its own (a website, an HTTP API), by host or path."""
         return False
@@ -138,8 +141,12 @@ class Cloud:
     async def dispatch(self, found: Operation, call: Call, params: Params) -> Any:
         """Authorises and runs an operation whose input is valid: the one way into a service."""
         service = found.service
-        for name, asked in service.counts_as(call, params):
-            self.authorise(service, call if name == call.operation else replace(call, operation=name), asked)
+        try:
+            for name, asked in service.counts_as(call, params):
+                self.authorise(service, call if name == call.operation else replace(call, operation=name), asked)
+        except AwsError as error:
+            service.refused(found.name, params, error)
+            raise
         return await found.handler(call, params)
 
     def authorise(self, service: Service, call: Call, params: Params) -> None:

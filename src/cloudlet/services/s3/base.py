@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from cloudlet.core.context import Call
-from cloudlet.core.service import Service
+from cloudlet.core.errors import AwsError
+from cloudlet.core.service import Handler, Operation, Service
 from cloudlet.services.s3 import acl, public_access
 from cloudlet.services.s3.bodies import Bodies, Stored
 from cloudlet.services.s3.buckets import Bucket, Buckets
@@ -20,6 +21,8 @@ from cloudlet.services.s3.objects import (
     object_version,
 )
 from cloudlet.services.s3.policies import policy_document
+from cloudlet.services.s3.request_metrics import RequestMetrics
+from cloudlet.services.s3.storage_metrics import StorageMetrics
 from cloudlet.store import BlobFiles, Outbox, Store
 
 # Signalled when lifecycle rules have changed.
@@ -58,6 +61,14 @@ class S3Base(Service):
     buckets: Buckets
     bodies: Bodies
     notifier: Notifier
+    requests: RequestMetrics
+    storage_metrics: StorageMetrics
+
+    def operations(self) -> list[Operation]:
+        return [replace(found, handler=self._measured(found.name, found.handler)) for found in super().operations()]
+
+    def _measured(self, name: str, handler: Handler) -> Handler:
+        return lambda call, params: self.requests.run(name, handler, call, params)
 
     async def start(self) -> None:
         data = self.cloud.settings.data
@@ -66,14 +77,19 @@ class S3Base(Service):
         blobs = BlobFiles(data / "s3")
         blobs.collect(blobs_in_use(self.store.reader))
         self.bodies = Bodies(blobs)
+        metrics, clock = self.cloud.metrics, self.cloud.clock
+        self.requests = RequestMetrics(metrics, clock, self.buckets, self.store.reader)
+        self.storage_metrics = StorageMetrics(metrics, clock, self.buckets, self.store)
         self.notifier = Notifier(self.cloud)
         self.notifier.outbox = Outbox(self.store, self.cloud.clock, self.notifier.deliver)
 
     async def recover(self) -> None:
         self.notifier.outbox.start()
+        self.storage_metrics.measure_soon()
 
     async def stop(self) -> None:
         await self.notifier.outbox.stop()
+        await self.storage_metrics.stop()
         self.store.close()
 
     def has_bucket(self, name: str) -> bool:
@@ -134,6 +150,9 @@ class S3Base(Service):
         existing = self._object_of(bucket, params) if bucket is not None and "Key" in params else None
         keys = condition_keys(call, params, existing.stored_tags() if existing is not None else {})
         return {**keys, "s3:prefix": params["Key"]} if call.operation == "ListBucket" and "Key" in params else keys
+
+    def refused(self, operation: str, params: dict[str, Any], error: AwsError) -> None:
+        self.requests.refused(operation, params, error)
 
     def bucket_of(self, params: Mapping[str, Any]) -> Bucket:
         """The bucket of an input. Raises NoSuchBucket, or AccessDenied if its owner is not the expected one."""

@@ -1,7 +1,7 @@
 """Buckets in memory: what every request asks about them, kept current by the writes that change it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -125,10 +125,16 @@ class Buckets:
 
     async def put_setting(self, bucket: Bucket, name: str, value: Any) -> None:
         """Sets a configuration, or removes it if the value is None. It must survive JSON unchanged."""
+        await self.change_setting(bucket, name, lambda _: value)
+
+    async def change_setting(self, bucket: Bucket, name: str, change: Callable[[Any], Any]) -> None:
+        """Sets a configuration to what `change` makes of the present one; None stands for none at all."""
 
         def write(tx: Transaction) -> None:
             if tx.one("SELECT 1 FROM buckets WHERE id = ?", (bucket.id,)) is None:
                 raise no_such_bucket(bucket.name)
+            row = tx.one("SELECT value FROM bucket_settings WHERE bucket = ? AND name = ?", (bucket.id, name))
+            value = change(None if row is None else orjson.loads(row[0]))
             if value is None:
                 tx.execute("DELETE FROM bucket_settings WHERE bucket = ? AND name = ?", (bucket.id, name))
             else:

@@ -82,6 +82,7 @@ _ERRORS: dict[str, tuple[int, str]] = {
     "NoSuchBucket": (404, "The specified bucket does not exist"),
     "NoSuchBucketPolicy": (404, "The bucket policy does not exist"),
     "NoSuchCORSConfiguration": (404, "The CORS configuration does not exist"),
+    "NoSuchConfiguration": (404, "The specified configuration does not exist."),
     "NoSuchKey": (404, "The specified key does not exist."),
     "NoSuchLifecycleConfiguration": (404, "The lifecycle configuration does not exist"),
     "NoSuchPublicAccessBlockConfiguration": (404, "The public access block configuration was not found"),
@@ -104,6 +105,10 @@ _ERRORS: dict[str, tuple[int, str]] = {
         403,
         "The request signature we calculated does not match the signature you provided. Check your key and signing "
         "method.",
+    ),
+    "TooManyConfigurations": (
+        400,
+        "You are attempting to create a new configuration but have already reached the 1,000-configuration limit.",
     ),
     "UnresolvableGrantByEmailAddress": (400, "The e-mail address you provided does not match any account on record."),
 }

@@ -131,7 +131,7 @@ class Hosting(PostOperations):
         self.demand(call, "GetObject", params)
         if not plain:
             params |= _conditions(request)
-        output: Any = await self.get_object(call, params)  # type: ignore[arg-type]
+        output: Any = await self.requests.run("GetObject", self.get_object, call, params)
         if "WebsiteRedirectLocation" in output and not plain:
             return _redirected(Redirect(301, output["WebsiteRedirectLocation"]))
         return protocol_for("s3", "rest-xml").render(operation_model("s3", "GetObject"), output, request_id)

@@ -77,14 +77,24 @@ class PostOperations(ObjectOperations):
         call, policy = self._signed(request, form, bucket, request_id)
         if policy is not None:
             policy.check({**fields, "bucket": bucket.name}, call.time)
-        return await self._put(call, bucket, fields, form, policy)
+        params = _params(bucket, fields)
+
+        async def put(call: Call, params: dict[str, Any]) -> HttpResponse:
+            return await self._put(call, bucket, params, fields, form, policy)
+
+        return await self.requests.run("PostObject", put, call, params)
 
     async def _put(
-        self, call: Call, bucket: Bucket, fields: dict[str, str], form: Form, policy: PostPolicy | None
+        self,
+        call: Call,
+        bucket: Bucket,
+        params: dict[str, Any],
+        fields: dict[str, str],
+        form: Form,
+        policy: PostPolicy | None,
     ) -> HttpResponse:
         if form.file is None:
             raise s3_error("InvalidArgument", "POST requires exactly one file upload per request.")
-        params = _params(bucket, fields)
         check_key(params["Key"])
         validate_input("s3", "PutObject", params)
         self.demand(call, "PutObject", params)

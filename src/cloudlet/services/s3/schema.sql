@@ -1,4 +1,4 @@
--- version: 1
+-- version: 2
 
 CREATE TABLE buckets (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -16,6 +16,12 @@ CREATE TABLE bucket_settings (
     value BLOB NOT NULL,
     PRIMARY KEY (bucket, name)
 ) WITHOUT ROWID;
+
+-- The day (since the epoch) on which it was last measured what a bucket holds.
+CREATE TABLE storage_measured (
+    bucket INTEGER PRIMARY KEY REFERENCES buckets ON DELETE CASCADE,
+    day INTEGER NOT NULL
+);
 
 -- Every version of every object and every delete marker. The higher id is the later version.
 -- live: the latest version, unless that is a delete marker. The body is the last column: listings do not read it.

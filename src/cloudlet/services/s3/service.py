@@ -6,6 +6,7 @@ from cloudlet.services.s3.configuration_operations import ConfigurationOperation
 from cloudlet.services.s3.copying import CopyOperations
 from cloudlet.services.s3.hosting import Hosting
 from cloudlet.services.s3.listing_operations import ListingOperations
+from cloudlet.services.s3.metrics_operations import MetricsOperations
 from cloudlet.services.s3.notification_operations import NotificationOperations
 from cloudlet.services.s3.object_details import ObjectAttributesOperations, ObjectTaggingOperations
 from cloudlet.services.s3.removing import RemovalOperations
@@ -23,6 +24,7 @@ class S3(
     BucketOperations,
     ConfigurationOperations,
     DefaultsOperations,
+    MetricsOperations,
     NotificationOperations,
     Hosting,
 ):

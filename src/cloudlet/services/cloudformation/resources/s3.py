@@ -123,6 +123,25 @@ def _acl(value: str) -> str:
     return "".join(f"-{each.lower()}" if each.isupper() and at else each.lower() for at, each in enumerate(value))
 
 
+def _metrics(declared: Properties) -> Properties:
+    tags = declared.get("TagFilters", [])
+    parts = present(declared, "Prefix", "AccessPointArn")
+    if len(tags) + len(parts) > 1:
+        return {"Id": declared["Id"], "Filter": {"And": {**parts, **({"Tags": tags} if tags else {})}}}
+    condition = {"Tag": tags[0]} if tags else parts
+    return {"Id": declared["Id"], **({"Filter": condition} if condition else {})}
+
+
+async def _update_metrics(context: Context, bucket: str, before: list[Properties], after: list[Properties]) -> None:
+    for each in after:
+        if each not in before:
+            configuration = _metrics(each)
+            params = {"Bucket": bucket, "Id": each["Id"], "MetricsConfiguration": configuration}
+            await context.call("s3", "PutBucketMetricsConfiguration", params)
+    for id_ in {each["Id"] for each in before} - {each["Id"] for each in after}:
+        await context.call("s3", "DeleteBucketMetricsConfiguration", {"Bucket": bucket, "Id": id_})
+
+
 # In the order in which they are put: public access is regulated before a policy or ACL opens anything.
 _SETTINGS = {
     "OwnershipControls": _Setting(
@@ -152,7 +171,7 @@ _SETTINGS = {
 
 class Bucket(ResourceType):
     type = "AWS::S3::Bucket"
-    properties = frozenset((*_SETTINGS, "BucketName"))
+    properties = frozenset((*_SETTINGS, "BucketName", "MetricsConfigurations"))
     immutable = frozenset(("BucketName",))
     name_property = "BucketName"
     longest_name = 63
@@ -203,6 +222,9 @@ class Bucket(ResourceType):
                 await context.call("s3", setting.delete, {"Bucket": physical_id})
             else:
                 await context.call("s3", setting.put, {"Bucket": physical_id, setting.member: setting.empty})
+        await _update_metrics(
+            context, physical_id, before.get("MetricsConfigurations", []), after.get("MetricsConfigurations", [])
+        )
 
     async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
         await context.call("s3", "DeleteBucket", {"Bucket": physical_id})

@@ -1,0 +1,4 @@
+CREATE TABLE storage_measured (
+    bucket INTEGER PRIMARY KEY REFERENCES buckets ON DELETE CASCADE,
+    day INTEGER NOT NULL
+);
