@@ -111,7 +111,9 @@ class Execution:
                 "The role defined for the function cannot be assumed by Lambda.",
                 status=403,
             ) from None
-        return session.credentials
+        assert session.session_token is not None  # temporary credentials have both
+        assert session.expires is not None
+        return Credentials(session.access_key_id, session.secret_access_key, session.session_token, session.expires)
 
     def write_log(self, function: FunctionVersion, stream: str, events: list[LogEvent]) -> None:
         found = self._catalog.find(parse_arn(function.arn).key)
