@@ -157,6 +157,10 @@ def test_a_group_takes_its_schedules_with_it(desk: Any, target: Any) -> None:
         ({"Target": {"Arn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:q.fifo"}}, "MessageGroupId is required"),
         ({"Target": {"Arn": f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/b"}}, "EventBridgeParameters is required"),
         ({"Target": {"Arn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:f", "Input": "no json"}}, "well-formed JSON"),
+        (
+            {"Target": {"Arn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:f", "Input": '{"a":' * 5000}},
+            "well-formed JSON",
+        ),
         ({"Target": {"SqsParameters": {"MessageGroupId": "g"}, "Arn": f"arn:aws:sns:us-east-1:{ACCOUNT}:t"}}, "Sqs"),
         (
             {"Target": {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/none"}},

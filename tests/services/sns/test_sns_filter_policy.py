@@ -212,3 +212,15 @@ def test_nothing_but_a_clear_refusal_ever_comes_of_a_policy(policy: Any, body: A
             continue
         if compiled is not None:
             assert compiled.accepts({}, json.dumps(body)) in (True, False)
+
+
+@pytest.mark.parametrize("depth", [151, 400, 900, 50_000])
+def test_what_is_nested_too_deeply(depth: int) -> None:
+    nested = '{"a": ' * depth + '["b"]' + "}" * depth
+    alternatives = '{"$or": [{"a": ["b"]}, ' * depth + '{"b": ["c"]}' + "]}" * depth
+    for policy in (nested, alternatives):
+        with pytest.raises(AwsError, match="FilterPolicy"):
+            compile_policy(policy, MESSAGE_BODY)
+    policy = compile_policy('{"a": ["b"]}', MESSAGE_BODY)
+    assert policy is not None
+    assert not policy.accepts({}, nested)

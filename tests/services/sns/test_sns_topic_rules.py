@@ -209,11 +209,13 @@ async def test_attributes_of_subscriptions_are_checked(sns: Any) -> None:
         {"Message": "x", "Subject": ""},
         {"Message": "no JSON", "MessageStructure": "json"},
         {"Message": '{"sqs": "x"}', "MessageStructure": "json"},
+        {"Message": "[" * 50_000, "MessageStructure": "json"},
         {"Message": r'{"default": "\ud800"}', "MessageStructure": "json"},
         {"Message": "x", "MessageDeduplicationId": "d"},
         {"Message": "x", "MessageAttributes": {"a": {"DataType": "String", "StringValue": ""}}},
         {"Message": "x", "MessageAttributes": {"a": {"DataType": "Number", "StringValue": "many"}}},
         {"Message": "x", "MessageAttributes": {"a": {"DataType": "String.Array", "StringValue": "[[]]"}}},
+        {"Message": "x", "MessageAttributes": {"a": {"DataType": "String.Array", "StringValue": "[" * 50_000}}},
         {"Message": "x", "MessageAttributes": {"a": {"DataType": "Text", "StringValue": "x"}}},
     ],
 )

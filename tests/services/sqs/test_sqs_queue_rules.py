@@ -66,6 +66,7 @@ async def test_bad_names_are_refused(sqs: Any, name: str) -> None:
         ("ContentBasedDeduplication", "true", "InvalidAttributeName"),
         ("FifoQueue", "false", "InvalidAttributeName"),
         ("RedrivePolicy", "{}", "InvalidParameterValue"),
+        ("RedrivePolicy", '{"a":' * 50_000, "InvalidParameterValue"),
         ("RedriveAllowPolicy", '{"redrivePermission":"byQueue"}', "InvalidParameterValue"),
     ],
 )

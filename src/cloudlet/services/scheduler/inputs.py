@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import orjson
+
 from cloudlet.core.ids import request_id
 from cloudlet.core.timestamps import to_iso8601
 
@@ -51,7 +53,7 @@ def is_json(text: str) -> bool:
     """Whether the input will be JSON once its context attributes have values."""
     example = Occasion("arn", "000000000000", "us-east-1", 0.0, "0")
     try:
-        json.loads(rendered(text, example, 1))
+        orjson.loads(rendered(text, example, 1))
     except ValueError:
         return False
     return True

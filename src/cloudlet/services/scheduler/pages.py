@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import orjson
+
 from cloudlet.services.scheduler.errors import invalid
 
 T = TypeVar("T")
@@ -29,7 +31,7 @@ def position_in(token: str | None, parts: int) -> list[str]:
     if token is None:
         return [""] * parts
     try:
-        position: Any = json.loads(base64.urlsafe_b64decode(token.encode()))
+        position: Any = orjson.loads(base64.urlsafe_b64decode(token.encode()))
     except (binascii.Error, ValueError):
         raise invalid("Invalid NextToken.") from None
     if not isinstance(position, list) or len(position) != parts or not all(isinstance(each, str) for each in position):

@@ -5,6 +5,7 @@ import re
 from datetime import datetime
 from typing import Any, cast
 
+import orjson
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from cloudlet.core.errors import NotImplementedByCloudlet
@@ -58,13 +59,16 @@ def parameters(api: str, name: str, text: str) -> dict[str, Any]:
 
     Raises ValidationException for what the operation does not take.
     """
-    document: Any = json.loads(text)
+    document: Any = orjson.loads(text)
     shape = operation_model(api, name).input_shape
     if not isinstance(document, dict):
         raise invalid("Invalid request provided. The input of a target is to be a JSON object.")
     if shape is None:
         return {}
-    params = _structure(shape, cast("dict[str, Any]", document))
+    try:
+        params = _structure(shape, cast("dict[str, Any]", document))
+    except RecursionError:
+        raise invalid("Invalid request provided. The input of a target is nested too deeply.") from None
     if operation_model(api, name).has_streaming_input:
         payload: str = shape.serialization["payload"]
         params[payload] = Body.of(params.get(payload, b""))

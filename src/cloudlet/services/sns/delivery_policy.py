@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from cloudlet.services.sns.errors import invalid_parameter
 
 _FUNCTIONS = ("arithmetic", "exponential", "geometric", "linear")
@@ -186,7 +188,7 @@ def _check_healthy(healthy: Any) -> None:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        policy = json.loads(text)
+        policy = orjson.loads(text)
     except ValueError:
         raise _invalid("failed to parse JSON.") from None
     if not isinstance(policy, dict):

@@ -74,7 +74,7 @@ def compile_policy(text: str, scope: str) -> FilterPolicy | None:
     for _, depth, size in leaves:
         combinations *= depth * size
     if combinations > _MOST_COMBINATIONS:
-        raise _invalid("Filter policy is too complex")
+        raise _too_complex()
     return FilterPolicy(scope, match)
 
 
@@ -96,23 +96,28 @@ def attribute_values(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, A
 
 
 def _parse(text: str) -> Any:
-    """JSON with its numbers as they are written. Raises ValueError."""
-    return json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse)
+    """JSON with its numbers as they are written. Raises ValueError, also for what is nested too deeply to be read."""
+    try:
+        return json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _leaves(policy: Mapping[str, Any], depth: int, path: str = "") -> Iterator[tuple[str, int, int]]:
-    """Of each key with conditions: its path, its depth and how many conditions it has."""
+def _leaves(policy: Mapping[str, Any], depth: int, path: str = "", ors: int = 0) -> Iterator[tuple[str, int, int]]:
+    """Of each key with conditions: its path, its depth and how many conditions it has. Raises InvalidParameter."""
+    if depth + ors > _MOST_COMBINATIONS:
+        raise _too_complex()
     for key, value in policy.items():
         if key == "$or" and isinstance(value, list):
             for alternative in value:
                 if isinstance(alternative, dict):
-                    yield from _leaves(alternative, depth, path)
+                    yield from _leaves(alternative, depth, path, ors + 1)
         elif isinstance(value, dict):
-            yield from _leaves(value, depth + 1, f"{path}.{key}")
+            yield from _leaves(value, depth + 1, f"{path}.{key}", ors)
         elif isinstance(value, list):
             yield f"{path}.{key}", depth, max(len(value), 1)
 
@@ -346,6 +351,10 @@ def _number_or_text(text: str) -> Scalar:
     except InvalidOperation:
         return text
     return number if number.is_finite() else text
+
+
+def _too_complex() -> Exception:
+    return _invalid("Filter policy is too complex")
 
 
 def _invalid(reason: str) -> AwsError:

@@ -1,7 +1,6 @@
 """What may be published: the rules for messages, subjects and message attributes. Pure functions."""
 
 import base64
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,7 +42,7 @@ def body_for(body: str, structured: bool, protocol: str) -> str:
     """The protocol's own body of a structured message, or its default."""
     if not structured:
         return body
-    bodies = json.loads(body)
+    bodies = orjson.loads(body)
     found = bodies.get(protocol)
     return found if isinstance(found, str) else bodies["default"]
 
@@ -119,7 +118,7 @@ def _structured(structure: str | None, body: str) -> bool:
     if structure != "json":
         raise invalid_parameter("MessageStructure")
     try:
-        bodies = json.loads(body)
+        bodies = orjson.loads(body)
     except ValueError:
         bodies = None
     if not isinstance(bodies, dict):
@@ -192,7 +191,7 @@ def _check_number(name: str, text: str) -> None:
 
 def _check_array(name: str, text: str) -> None:
     try:
-        values = json.loads(text)
+        values = orjson.loads(text)
     except ValueError:
         values = None
     if not isinstance(values, list) or any(isinstance(value, dict | list) for value in values):

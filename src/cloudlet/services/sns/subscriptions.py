@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
+
 from cloudlet.core.arn import Arn
 from cloudlet.core.errors import NotImplementedByCloudlet
 from cloudlet.services.sns.delivery_policy import check_subscription_policy
@@ -300,7 +302,7 @@ def _check_raw(protocol: str, value: str) -> str:
 
 def _check_redrive(topic: Topic, value: str) -> str:
     try:
-        policy = json.loads(value)
+        policy = orjson.loads(value)
     except ValueError:
         policy = None
     if not isinstance(policy, dict) or set(policy) != {"deadLetterTargetArn"}:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from cloudlet.authz.documents import MalformedPolicy, parse_policy
 from cloudlet.core.arn import Arn
 from cloudlet.core.errors import NotImplementedByCloudlet
@@ -171,7 +173,7 @@ def _redrive_allow(value: str) -> str:
 
 def _object(name: str, value: str) -> dict[str, Any]:
     try:
-        document = json.loads(value)
+        document = orjson.loads(value)
     except ValueError:
         document = None
     if not isinstance(document, dict):
