@@ -2,7 +2,8 @@
 
 from cloudlet.runtime.function import Credentials, FunctionVersion, Invocation, LogEvent, Outcome
 from cloudlet.runtime.languages import RuntimeMissing
-from cloudlet.runtime.pool import Host, Provisioned, Runtime, RuntimeStopped, TooManyEnvironments
+from cloudlet.runtime.pool import RuntimeStopped, TooManyEnvironments
+from cloudlet.runtime.pools import Host, Provisioned, Runtime
 
 __all__ = [
     "Credentials",
