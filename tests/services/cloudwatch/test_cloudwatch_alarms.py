@@ -155,6 +155,14 @@ def test_an_alarm_invokes_a_function(
     }
 
 
+def test_data_of_a_reason_is_json(cloudwatch: Any) -> None:
+    cloudwatch.put_metric_alarm(**settings("with-data", Period=60))
+    for data in ("no json", "[" * 4000):
+        state = {"AlarmName": "with-data", "StateValue": "OK", "StateReason": "test", "StateReasonData": data}
+        with pytest.raises(ClientError, match="StateReasonData was not valid JSON"):
+            cloudwatch.set_alarm_state(**state)
+
+
 def test_an_action_that_is_refused_stands_in_the_history(cloudwatch: Any, eventually: Eventually) -> None:
     missing = f"arn:aws:sns:us-east-1:{ACCOUNT}:missing"
     cloudwatch.put_metric_alarm(**settings("unheard", Period=60, AlarmActions=[missing]))

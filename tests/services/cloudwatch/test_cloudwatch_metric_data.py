@@ -122,6 +122,19 @@ def test_long_sums(cloudwatch: Any, minute: Minute) -> None:
     assert ask(cloudwatch, queries, minute)["e1"] == [600.0]
 
 
+@pytest.mark.parametrize("expression", ["TIME_SERIES(1)", "FILL(o, 0)", "FILL(o, REPEAT)", "FILL(o, o)"])
+def test_series_made_of_nothing_are_bounded(cloudwatch: Any, expression: str) -> None:
+    queries = [stat("o", "Orders", period=1), {"Id": "e", "Expression": expression, "Period": 1}]
+    with pytest.raises(ClientError, match="too many data points"):
+        cloudwatch.get_metric_data(MetricDataQueries=queries, StartTime=0, EndTime=4_000_000_000)
+
+
+def test_series_made_of_nothing_are_bounded_together(cloudwatch: Any, minute: Minute) -> None:
+    many = [{"Id": f"e{number}", "Expression": "TIME_SERIES(1)", "Period": 1} for number in range(20)]
+    with pytest.raises(ClientError, match="too many data points"):
+        cloudwatch.get_metric_data(MetricDataQueries=many, StartTime=minute(1440), EndTime=minute(0))
+
+
 def test_what_is_not_there_says_so(cloudwatch: Any, minute: Minute) -> None:
     with pytest.raises(ClientError, match="Metrics Insights") as caught:
         ask(cloudwatch, [{"Id": "q", "Expression": 'SELECT AVG(Orders) FROM "Shop"'}], minute)

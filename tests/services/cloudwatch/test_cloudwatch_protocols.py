@@ -143,9 +143,10 @@ def test_dashboards_and_tags(server: Any, cloudwatch: Any) -> None:
     cloudwatch.tag_resource(ResourceARN=arn, Tags=[{"Key": "stage", "Value": "dev"}])
     cloudwatch.untag_resource(ResourceARN=arn, TagKeys=["team"])
     assert cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "stage", "Value": "dev"}]
-    with pytest.raises(ClientError) as caught:
-        cloudwatch.put_dashboard(DashboardName="bad", DashboardBody="{")
-    assert "(InvalidParameterInput)" in str(caught.value)
+    for bad in ("{", '{"widgets":' * 5000):
+        with pytest.raises(ClientError) as caught:
+            cloudwatch.put_dashboard(DashboardName="bad", DashboardBody=bad)
+        assert "(InvalidParameterInput)" in str(caught.value)
     cloudwatch.delete_dashboards(DashboardNames=["shop"])
     with pytest.raises(ClientError) as caught:
         cloudwatch.get_dashboard(DashboardName="shop")

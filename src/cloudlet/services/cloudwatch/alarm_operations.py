@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import orjson
+
 from cloudlet.core.context import Call
 from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
 from cloudlet.core.service import operation
@@ -67,7 +69,7 @@ class AlarmOperations(AlarmBase):
         name, data = params["AlarmName"], params.get("StateReasonData")
         if data is not None:
             try:
-                json.loads(data)
+                orjson.loads(data)
             except ValueError:
                 raise AwsError("InvalidFormatFault", "StateReasonData was not valid JSON") from None
 

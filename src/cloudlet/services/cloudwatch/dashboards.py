@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from cloudlet.core.errors import AwsError
 from cloudlet.services.cloudwatch.errors import invalid_value
 from cloudlet.store import Reader, Transaction
@@ -17,7 +19,7 @@ def check_dashboard(name: str, body: str) -> None:
     if _NAME.fullmatch(name) is None:
         raise invalid_value(f"The value {name} for field DashboardName contains invalid characters.")
     try:
-        found = json.loads(body)
+        found = orjson.loads(body)
     except ValueError:
         raise _invalid_body("/", "The field DashboardBody must be a valid JSON object") from None
     if not isinstance(found, dict) or not isinstance(found.get("widgets"), list):

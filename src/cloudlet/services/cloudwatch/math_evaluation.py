@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from cloudlet.services.cloudwatch.datapoints import period_samples, without_units
-from cloudlet.services.cloudwatch.math_functions import NoData, Range, call
+from cloudlet.services.cloudwatch.math_functions import Budget, NoData, Range, call
 from cloudlet.services.cloudwatch.math_syntax import FunctionCall, Items, MathError, Name, Node, Number, Operation, Text
 from cloudlet.services.cloudwatch.metric_queries import WORDS, MetricStat, Query, in_expression
 from cloudlet.services.cloudwatch.metrics import find_metric, metric_of_row
@@ -39,6 +39,7 @@ class Evaluation:
         self._start_of = start_of
         self._end = end
         self._now = now
+        self._budget = Budget()
         self._values: dict[str, Value] = {}
         self._under_way: set[str] = set()
 
@@ -77,7 +78,7 @@ class Evaluation:
     def _computed(self, query: Query) -> Value:
         assert query.expression is not None
         period = query.period or self._shortest_period()
-        within = Range(self._start_of(period), int(self._end), period)
+        within = Range(self._start_of(period), int(self._end), period, self._budget)
         try:
             value = self._evaluate(query.expression, within)
         except NoData:

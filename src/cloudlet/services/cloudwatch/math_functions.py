@@ -2,13 +2,21 @@
 
 import math
 import statistics
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
 from cloudlet.services.cloudwatch.math_syntax import MathError
 from cloudlet.services.cloudwatch.time_series import Series, Value, by_time, mapped, several
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many data points the functions of a request may still make where no data is."""
+
+    left: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +26,15 @@ class Range:
     start: int
     end: int
     period: int
+    budget: Budget = field(default_factory=Budget)
 
     def times(self, period: int) -> range:
-        return range(self.start, self.end, period)
+        """Raises MathError when it is too much: a series has a value at each of them, whatever data there is."""
+        found = range(self.start, self.end, period)
+        self.budget.left -= len(found)
+        if self.budget.left < 0:
+            raise MathError("The expressions result in too many data points: ask for less time or a longer period")
+        return found
 
 
 Function = Callable[[Sequence[Value], Range], Value]
@@ -137,9 +151,9 @@ def _repeated(series: Series, times: range) -> dict[int, float]:
 def _interpolated(series: Series, times: range) -> dict[int, float]:
     filled = dict(series.values)
     for (earlier, before), (later, after) in pairwise(series.values.items()):
-        for time in times:
-            if earlier < time < later:
-                filled[time] = before + (after - before) * (time - earlier) / (later - earlier)
+        begin = bisect_right(times, earlier)
+        for time in times[begin : bisect_left(times, later, begin)]:
+            filled[time] = before + (after - before) * (time - earlier) / (later - earlier)
     return dict(sorted(filled.items()))
 
 
