@@ -1,12 +1,16 @@
 """What services measure of themselves: gathered here per minute until CloudWatch takes it over."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 _MINUTE = 60
 # Distinct values that are kept of one metric in one period, for percentiles.
 _MOST_VALUES = 1000
-# Metrics that are kept until they are taken over: were that to fail for long, new ones are not measured any more.
+# Measurements that wait to be counted.
+_MOST_PENDING = 256
+# Minutes of metrics that are kept until they are taken over: were that to fail for long, no more are measured.
 _MOST_METRICS = 100_000
 
 Dimensions = tuple[tuple[str, str], ...]
@@ -87,16 +91,78 @@ def squeezed(values: Mapping[float, float]) -> dict[float, float]:
     return found
 
 
+class Recorder:
+    """Takes the measurements of one metric, a few at a time: to add one is all that a hot path does."""
+
+    __slots__ = ("_begin", "_end", "_identity", "_metrics", "_pending", "_periods")
+
+    def __init__(self, metrics: "Metrics", identity: "Identity") -> None:
+        self._metrics = metrics
+        self._identity = identity
+        self._begin = self._end = 0
+        self._pending: list[float] = []  # of the minute from `_begin` until `_end`
+        self._periods: dict[int, Samples] = {}
+
+    def add(self, value: float, time: float) -> None:
+        """`time` is in epoch seconds."""
+        if not self._begin <= time < self._end and not self._turn_to(time):
+            return
+        pending = self._pending
+        pending.append(value)
+        if len(pending) == _MOST_PENDING:
+            self._fold()
+
+    def take(self) -> "tuple[Identity, dict[int, Samples]]":
+        """What was added since the last time, by minute."""
+        self._fold()
+        taken, self._periods = self._periods, {}
+        self._begin = self._end = 0
+        return self._identity, taken
+
+    def _turn_to(self, time: float) -> bool:
+        """False where too much is measured already."""
+        self._fold()
+        begin = int(time) // _MINUTE * _MINUTE
+        if begin not in self._periods:
+            if not self._metrics.admits(self, known=bool(self._periods)):
+                return False
+            self._periods[begin] = Samples()
+        self._begin, self._end = begin, begin + _MINUTE
+        return True
+
+    def _fold(self) -> None:
+        pending = self._pending
+        if pending:
+            self._periods[self._begin].merge(len(pending), sum(pending), min(pending), max(pending), Counter(pending))
+            self._pending = []
+
+
+class Identity(NamedTuple):
+    """What a recorder records, and under which dimensions it counts."""
+
+    place: Place
+    namespace: str
+    name: str
+    dimension_sets: DimensionSets
+    unit: str
+
+
 class Metrics:
-    """Measurements of AWS's own namespaces (`AWS/Lambda`). Recording is cheap: it stands on hot paths.
+    """Measurements of AWS's own namespaces (`AWS/Lambda`).
 
     `on_first` is called when something is recorded after a time without.
     """
 
     def __init__(self) -> None:
-        self._samples: dict[tuple[Place, str, str, DimensionSets, str, int], Samples] = {}
+        self._recorders: list[Recorder] = []  # those that have something
+        self._periods = 0
         self._gauges: list[Gauge] = []
+        self._recorder = lru_cache(4096)(self.recorder)
         self.on_first: Callable[[], None] = _nobody
+
+    def recorder(self, place: Place, namespace: str, name: str, dimension_sets: DimensionSets, unit: str) -> Recorder:
+        """For hot paths, which keep it at hand. `unit` is one of CloudWatch's (`Count`)."""
+        return Recorder(self, Identity(place, namespace, name, dimension_sets, unit))
 
     def record(
         self,
@@ -108,15 +174,8 @@ class Metrics:
         unit: str,
         time: float,
     ) -> None:
-        """`time` is in epoch seconds, `unit` one of CloudWatch's (`Count`).
-
-        The caller keeps `dimension_sets` at hand: to make them anew each time costs more than the recording.
-        """
-        key = (place, namespace, name, dimension_sets, unit, int(time) // _MINUTE)
-        samples = self._samples.get(key)
-        if samples is None:
-            samples = self._new(key)
-        samples.add(value)
+        """One measurement, where a recorder is not worth keeping. `time` is in epoch seconds."""
+        self._recorder(place, namespace, name, dimension_sets, unit).add(value, time)
 
     def add_gauge(self, gauge: Gauge) -> None:
         self._gauges.append(gauge)
@@ -126,26 +185,28 @@ class Metrics:
         for gauge in self._gauges:
             gauge(now)
 
+    def admits(self, recorder: Recorder, *, known: bool) -> bool:
+        """A recorder asks whether it may begin a minute; `known` if it has others that were not taken yet."""
+        if self._periods == _MOST_METRICS:
+            return False
+        self._periods += 1
+        if not known:
+            self._recorders.append(recorder)
+        if self._periods == 1:
+            self.on_first()
+        return True
+
     def take(self) -> Iterable[tuple[MetricKey, Samples]]:
         """All that was recorded since the last call, under each of its dimensions; it is the caller's to keep."""
-        taken, self._samples = self._samples, {}
+        recorders, self._recorders, self._periods = self._recorders, [], 0
         found: dict[MetricKey, Samples] = {}
-        for (place, namespace, name, dimension_sets, unit, minute), samples in taken.items():
-            for dimensions in dimension_sets:
-                key = MetricKey(*place, namespace, name, tuple(sorted(dimensions)), unit, minute * _MINUTE)
-                into = found.get(key)
-                if into is None:
-                    into = found[key] = Samples()
-                into.merge_samples(samples)
+        for recorder in recorders:
+            (place, namespace, name, dimension_sets, unit), periods = recorder.take()
+            for minute, samples in periods.items():
+                for dimensions in dimension_sets:
+                    key = MetricKey(*place, namespace, name, tuple(sorted(dimensions)), unit, minute)
+                    found.setdefault(key, Samples()).merge_samples(samples)
         return found.items()
-
-    def _new(self, key: tuple[Place, str, str, DimensionSets, str, int]) -> Samples:
-        samples = Samples()
-        if len(self._samples) < _MOST_METRICS:
-            if not self._samples:
-                self.on_first()
-            self._samples[key] = samples
-        return samples
 
 
 def _nobody() -> None:

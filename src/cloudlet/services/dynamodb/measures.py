@@ -1,6 +1,6 @@
 """What DynamoDB measures of its tables, under AWS/DynamoDB."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from time import perf_counter
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from cloudlet.core.clock import Clock
 from cloudlet.core.context import Call
 from cloudlet.core.errors import AwsError
-from cloudlet.core.metrics import DimensionSets, Metrics
+from cloudlet.core.metrics import DimensionSets, Metrics, Recorder
 from cloudlet.core.service import Handler
 from cloudlet.services.dynamodb.capacity import Consumed, write_units
 from cloudlet.services.dynamodb.tables import Table, name_in_arn
@@ -43,6 +43,8 @@ class Measures:
     def __init__(self, metrics: Metrics, clock: Clock) -> None:
         self._metrics = metrics
         self._clock = clock
+        self._latency = lru_cache(4096)(self._latency_recorder)
+        self._capacity = lru_cache(4096)(self._capacity_recorder)
 
     def read(self, table: Table, units: float, index: str | None = None) -> None:
         self._consumed(table, "ConsumedReadCapacityUnits", units, index)
@@ -80,9 +82,9 @@ class Measures:
     def _answered(self, call: Call, operation: str, params: Any, output: Any, seconds: float) -> None:
         milliseconds = round(seconds * 1000, 2)
         for table in _tables(params):
-            dimensions = _of_operation(table, operation)
-            self._record(call, "SuccessfulRequestLatency", dimensions, milliseconds, "Milliseconds")
+            self._latency(call.account, call.region, table, operation).add(milliseconds, call.time)
             if operation in ("Query", "Scan"):
+                dimensions = _of_operation(table, operation)
                 self._record(call, "ReturnedItemCount", dimensions, float(output["Count"]), "Count")
 
     def _failed(self, call: Call, operation: str, params: Any, error: AwsError) -> None:
@@ -112,9 +114,17 @@ class Measures:
         self._metrics.record(place, _NAMESPACE, name, dimensions, value, unit, call.time)
 
     def _consumed(self, table: Table, name: str, units: float, index: str | None) -> None:
-        place = (table.account, table.region)
-        dimensions = _of_table(table.name) if index is None else _of_index(table.name, index)
-        self._metrics.record(place, _NAMESPACE, name, dimensions, units, "Count", self._clock.now())
+        self._capacity(table.account, table.region, table.name, name, index).add(units, self._clock.now())
+
+    def _capacity_recorder(self, account: str, region: str, table: str, name: str, index: str | None) -> Recorder:
+        dimensions = _of_table(table) if index is None else _of_index(table, index)
+        return self._metrics.recorder((account, region), _NAMESPACE, name, dimensions, "Count")
+
+    def _latency_recorder(self, account: str, region: str, table: str, operation: str) -> Recorder:
+        dimensions = _of_operation(table, operation)
+        return self._metrics.recorder(
+            (account, region), _NAMESPACE, "SuccessfulRequestLatency", dimensions, "Milliseconds"
+        )
 
 
 _NO_DIMENSIONS: DimensionSets = ((),)
@@ -135,11 +145,11 @@ def _of_operation(table: str, operation: str) -> DimensionSets:
     return ((("Operation", operation), ("TableName", table)),)
 
 
-def _tables(params: Mapping[str, Any]) -> set[str]:
-    """The names of the tables that a request is about."""
+def _tables(params: Mapping[str, Any]) -> Collection[str]:
+    """The names of the tables that a request is about, each once."""
     given = params.get("TableName")
     if given is not None:
-        return {_bare(given)}
+        return (_bare(given),)
     if "RequestItems" in params:
         return {_bare(name) for name in params["RequestItems"]}
     return {_bare(each["TableName"]) for item in params.get("TransactItems", ()) for each in item.values()}

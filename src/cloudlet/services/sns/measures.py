@@ -1,7 +1,9 @@
 """What SNS measures of its topics, under AWS/SNS."""
 
+from functools import lru_cache
+
 from cloudlet.core.clock import Clock
-from cloudlet.core.metrics import Metrics
+from cloudlet.core.metrics import Metrics, Recorder
 from cloudlet.services.sns.topics import Topic
 
 _NAMESPACE = "AWS/SNS"
@@ -11,6 +13,7 @@ class Measures:
     def __init__(self, metrics: Metrics, clock: Clock) -> None:
         self._metrics = metrics
         self._clock = clock
+        self._recorder = lru_cache(4096)(self._recorder_of)
 
     def published(self, topic: Topic, size: int) -> None:
         self._record(topic, "NumberOfMessagesPublished", 1.0)
@@ -31,6 +34,7 @@ class Measures:
             self._record(topic, "NumberOfNotificationsRedrivenToDlq", 1.0)
 
     def _record(self, topic: Topic, name: str, value: float, unit: str = "Count") -> None:
-        dimensions = ((("TopicName", topic.name),),)
-        now = self._clock.now()
-        self._metrics.record((topic.account, topic.region), _NAMESPACE, name, dimensions, value, unit, now)
+        self._recorder(topic.account, topic.region, topic.name, name, unit).add(value, self._clock.now())
+
+    def _recorder_of(self, account: str, region: str, topic: str, name: str, unit: str) -> Recorder:
+        return self._metrics.recorder((account, region), _NAMESPACE, name, ((("TopicName", topic),),), unit)

@@ -1,9 +1,11 @@
 """What SQS measures of its queues, under AWS/SQS."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
 
 from cloudlet.core.clock import Clock
-from cloudlet.core.metrics import Metrics
+from cloudlet.core.metrics import Metrics, Recorder
 from cloudlet.services.sqs.queues import Queue, Queues
 from cloudlet.services.sqs.receiving import counts
 from cloudlet.store import Reader
@@ -13,34 +15,67 @@ _NAMESPACE = "AWS/SQS"
 _ACTIVE_SECONDS = 6 * 3600
 
 
+@dataclass(frozen=True, slots=True)
+class _Recorders:
+    """Those of one queue."""
+
+    sent: Recorder
+    size: Recorder
+    received: Recorder
+    empty: Recorder
+    deleted: Recorder
+
+
 class Measures:
     def __init__(self, metrics: Metrics, clock: Clock, queues: Queues, reader: Reader) -> None:
         self._metrics = metrics
         self._clock = clock
         self._queues = queues
         self._reader = reader
+        self._recorders = lru_cache(4096)(self._recorders_of)
         self._used: dict[int, float] = {}
         metrics.add_gauge(self._sample)
 
     def sent(self, queue: Queue, sizes: Iterable[int]) -> None:
         now = self._clock.now()
+        self._used[queue.id] = now
+        recorders = self._recorders_for(queue)
         for size in sizes:
-            self._record(queue, "NumberOfMessagesSent", 1.0, "Count", now)
-            self._record(queue, "SentMessageSize", float(size), "Bytes", now)
+            recorders.sent.add(1.0, now)
+            recorders.size.add(float(size), now)
 
     def received(self, queue: Queue, messages: int) -> None:
-        name = "NumberOfMessagesReceived" if messages else "NumberOfEmptyReceives"
-        self._record(queue, name, float(messages or 1), "Count", self._clock.now())
+        now = self._clock.now()
+        self._used[queue.id] = now
+        recorders = self._recorders_for(queue)
+        if messages:
+            recorders.received.add(float(messages), now)
+        else:
+            recorders.empty.add(1.0, now)
 
     def deleted(self, queue: Queue, messages: int) -> None:
         if messages:
-            self._record(queue, "NumberOfMessagesDeleted", float(messages), "Count", self._clock.now())
+            now = self._clock.now()
+            self._used[queue.id] = now
+            self._recorders_for(queue).deleted.add(float(messages), now)
 
-    def _record(self, queue: Queue, name: str, value: float, unit: str, now: float) -> None:
+    def _recorders_for(self, queue: Queue) -> _Recorders:
         address = queue.address
-        self._used[queue.id] = now
-        dimensions = ((("QueueName", address.name),),)
-        self._metrics.record((address.account, address.region), _NAMESPACE, name, dimensions, value, unit, now)
+        return self._recorders(address.account, address.region, address.name)
+
+    def _recorders_of(self, account: str, region: str, name: str) -> _Recorders:
+        place, dimensions = (account, region), ((("QueueName", name),),)
+
+        def recorder(metric: str, unit: str = "Count") -> Recorder:
+            return self._metrics.recorder(place, _NAMESPACE, metric, dimensions, unit)
+
+        return _Recorders(
+            recorder("NumberOfMessagesSent"),
+            recorder("SentMessageSize", "Bytes"),
+            recorder("NumberOfMessagesReceived"),
+            recorder("NumberOfEmptyReceives"),
+            recorder("NumberOfMessagesDeleted"),
+        )
 
     def _sample(self, now: float) -> None:
         """The lengths of the queues in use."""
