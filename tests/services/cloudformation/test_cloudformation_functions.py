@@ -147,3 +147,53 @@ def test_the_policy_of_a_layer_version(server: Any) -> None:
     deploy(server, "layer", "create", json.dumps({"Resources": {"Permission": permission}}))
     policy = layers.get_layer_version_policy(LayerName="shared", VersionNumber=version["Version"])["Policy"]
     assert json.loads(policy)["Statement"][0]["Principal"] == {"AWS": "arn:aws:iam::123456789012:root"}
+
+
+def test_what_templates_say_without_meaning_anything(server: Any) -> None:
+    """SAM and CDK write out what is empty or the default; `Tracing: Active` and `arm64` are everywhere."""
+    template = """
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function: {Runtime: python3.11, Handler: index.handler, Tracing: Active, Architectures: [arm64]}
+Resources:
+  Shop:
+    Type: AWS::Serverless::Function
+    Properties:
+      EphemeralStorage: {Size: 512}
+      LoggingConfig: {LogFormat: JSON}
+      InlineCode: |
+        import os
+        def handler(event, context): return os.environ["_X_AMZN_TRACE_ID"]
+  Plain:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: python3.11
+      Handler: index.handler
+      Role: !GetAtt ShopRole.Arn
+      Code:
+        ZipFile: |
+          import os
+          def handler(event, context): return os.environ["_X_AMZN_TRACE_ID"]
+      TracingConfig: {}
+      LoggingConfig: {LogFormat: Text}
+      VpcConfig: {SubnetIds: [], SecurityGroupIds: []}
+      DeadLetterConfig: {}
+      Environment: {}
+      FileSystemConfigs: []
+      ImageConfig: {}
+      KmsKeyArn: ""
+      Layers: []
+      PackageType: Zip
+      SnapStart: {ApplyOn: None}
+      Tags: []
+  Topic: {Type: AWS::SNS::Topic, Properties: {TracingConfig: Active}}
+Outputs:
+  Shop: {Value: !Ref Shop}
+  Plain: {Value: !Ref Plain}
+"""
+    made = deploy(server, "defaults", "create", template)
+    lambda_ = server.client("lambda")
+    for name, sampled in ((made["Shop"], "1"), (made["Plain"], "0")):
+        assert f";Sampled={sampled};" in lambda_.invoke(FunctionName=name)["Payload"].read().decode()
+    configuration = lambda_.get_function_configuration(FunctionName=made["Shop"])
+    assert (configuration["Architectures"], configuration["TracingConfig"]) == (["arm64"], {"Mode": "Active"})
