@@ -105,6 +105,10 @@ async def test_tags(sns: Any) -> None:
     with pytest.raises(AwsError) as refused:
         await sns("ListTagsForResource", ResourceArn=f"{topic}-not")
     assert refused.value.code == "ResourceNotFound"
+    twice = [{"Key": "a", "Value": "b"}, {"Key": "a", "Value": "c"}]
+    for operation, of in (("TagResource", {"ResourceArn": topic}), ("CreateTopic", {"Name": "tagged-twice"})):
+        with pytest.raises(AwsError, match="Duplicated keys are not allowed"):
+            await sns(operation, **of, Tags=twice)
 
 
 async def test_another_accounts_root_is_kept_out(sns: Any) -> None:

@@ -1,7 +1,7 @@
 """The operations on topics: life, attributes, permissions, tags."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cloudlet.core.arn import Arn
@@ -11,7 +11,7 @@ from cloudlet.core.service import operation
 from cloudlet.services.sns import topics
 from cloudlet.services.sns.base import SnsBase, page_of
 from cloudlet.services.sns.delivery_policy import effective_topic_policy
-from cloudlet.services.sns.errors import resource_not_found
+from cloudlet.services.sns.errors import invalid_parameter, resource_not_found
 from cloudlet.services.sns.permissions import with_permission, without_permission
 from cloudlet.services.sns.status_log import SERVICE
 from cloudlet.services.sns.topics import Topic
@@ -40,7 +40,7 @@ class TopicOperations(SnsBase):
         if params.get("DataProtectionPolicy"):
             raise NotImplementedByCloudlet("the DataProtectionPolicy of a topic")
         arn = Arn("sns", call.region, call.account, params["Name"])
-        tags = {tag["Key"]: tag["Value"] for tag in params["Tags"]} if "Tags" in params else None
+        tags = _tags(params["Tags"]) if "Tags" in params else None
 
         attributes = params.get("Attributes", {})
         self._check_passing(call, attributes)
@@ -114,7 +114,7 @@ class TopicOperations(SnsBase):
 
     @operation("TagResource")
     async def tag_resource(self, call: Call, params: "t.TagResourceRequestTypeDef") -> dict[str, Any]:
-        given = {tag["Key"]: tag["Value"] for tag in params["Tags"]}
+        given = _tags(params["Tags"])
         return await self._change_tags(call, params["ResourceArn"], lambda tags: {**tags, **given})
 
     @operation("UntagResource")
@@ -164,6 +164,14 @@ class TopicOperations(SnsBase):
             if error.code == "NotFound":
                 raise resource_not_found() from None
             raise
+
+
+def _tags(given: "Sequence[t.TagTypeDef]") -> dict[str, str]:
+    """Raises InvalidParameter for a key that comes twice."""
+    tags = {tag["Key"]: tag["Value"] for tag in given}
+    if len(tags) < len(given):
+        raise invalid_parameter("Duplicated keys are not allowed.")
+    return tags
 
 
 def _compact(document: Mapping[str, Any]) -> str:
