@@ -80,7 +80,7 @@ class Measures:
         return run
 
     def _answered(self, call: Call, operation: str, params: Any, output: Any, seconds: float) -> None:
-        milliseconds = round(seconds * 1000, 2)
+        milliseconds = int(seconds * 100_000) / 100
         for table in _tables(params):
             self._latency(call.account, call.region, table, operation).add(milliseconds, call.time)
             if operation in ("Query", "Scan"):
@@ -149,7 +149,7 @@ def _tables(params: Mapping[str, Any]) -> Collection[str]:
     """The names of the tables that a request is about, each once."""
     given = params.get("TableName")
     if given is not None:
-        return (_bare(given),)
+        return (given,) if given[:4] != "arn:" else (_bare(given),)
     if "RequestItems" in params:
         return {_bare(name) for name in params["RequestItems"]}
     return {_bare(each["TableName"]) for item in params.get("TransactItems", ()) for each in item.values()}

@@ -26,6 +26,7 @@ from cloudlet.services.lambda_.lineage import MOST_INVOCATIONS, header_of_invoca
 from cloudlet.services.lambda_.measures import Measures
 from cloudlet.services.lambda_.names import LATEST, FunctionKey, Reference, function_not_found, parse_arn
 from cloudlet.services.lambda_.packages import Packages
+from cloudlet.services.lambda_.provisioned_use import ProvisionedUse
 from cloudlet.services.lambda_.roles import Roles
 
 _log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Execution:
         self.measures = Measures(cloud.metrics, cloud.clock)
         self.logs = FunctionLogs(cloud, roles)
         self.runtime = Runtime(self, cloud.clock, idle=cloud.settings.function_idle_seconds)
+        self._provisioned_use = ProvisionedUse(self.runtime, self.measures)
 
     async def invoke(self, function: Function, version: Version, invocation: Invocation) -> Outcome:
         """Raises TooManyRequestsException, RecursiveInvocationException, or what stands in the way."""
@@ -67,6 +69,7 @@ class Execution:
         except AwsError:
             self.measures.throttled(key, invocation.arn, version.version)
             raise
+        provisioned = bool(function.provisioned) and self._provisioned_use.enter(key, invocation.arn, version.version)
         started = perf_counter()
         failed = True
         try:
@@ -83,6 +86,8 @@ class Execution:
             seconds = perf_counter() - started
             self.measures.invoked(key, invocation.arn, version.version, seconds, failed=failed)
             self._leave(key, counted)
+            if provisioned:
+                self._provisioned_use.leave(key, version.version)
 
     async def executable(self, function: Function, version: Version) -> FunctionVersion:
         return version.executable or await self._make_executable(function, version)

@@ -54,6 +54,16 @@ class Measures:
         recorders.account.add(float(account), now)
         recorders.unreserved.add(float(unreserved), now)
 
+    def provisioned(
+        self, key: FunctionKey, arn: str, version: str, busy: int, allocated: int, *, spilled: bool
+    ) -> None:
+        """An invocation began where environments are provisioned, of which so many are busy; `spilled` if all were."""
+        dimensions = _of_resource(key.name, arn, version)
+        name = "ProvisionedConcurrencySpilloverInvocations" if spilled else "ProvisionedConcurrencyInvocations"
+        self._record(key, name, dimensions, 1.0, "Count")
+        self._record(key, "ProvisionedConcurrentExecutions", dimensions, float(busy), "Count")
+        self._record(key, "ProvisionedConcurrencyUtilization", dimensions, busy / allocated, "None")
+
     def event_received(self, key: FunctionKey) -> None:
         self._record(key, "AsyncEventsReceived", _of_function_and_all(key.name), 1.0, "Count")
 
@@ -107,6 +117,12 @@ def _of_invocation(name: str, arn: str, version: str) -> DimensionSets:
     if qualifier and qualifier != version:
         found = (*found, (("ExecutedVersion", version), function, resource))
     return found
+
+
+@lru_cache(4096)
+def _of_resource(name: str, arn: str, version: str) -> DimensionSets:
+    """As of an invocation, without what is measured across all functions."""
+    return _of_invocation(name, arn, version)[1:]
 
 
 def _of_function(name: str) -> DimensionSets:
