@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +9,8 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+
+from waiting import eventually
 
 STORES = ("Berlin", "Hamburg", "Munich", "Cologne", "Dresden", "Bremen")
 ITEMS = ("Echo Dot", "Echo (2nd Gen)", "Echo Show", "Echo Plus", "Echo Look", "Amazon Tap")
@@ -84,13 +85,6 @@ class Subscriber:
         self._server.shutdown()
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "what was awaited did not happen"
-        time.sleep(0.05)
-
-
 class Lab:
     """The lab's resources on one server."""
 
@@ -133,7 +127,7 @@ class Lab:
         self.sqs.set_queue_attributes(QueueUrl=self.queue, Attributes={"Policy": policy})
         self.sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn)
         self.sns.subscribe(TopicArn=self.topic, Protocol="http", Endpoint=self.subscriber.url)
-        wait_until(lambda: self._pending() == 0)
+        eventually(lambda: self._pending() == 0)
 
     def _pending(self) -> int:
         found = self.sns.list_subscriptions_by_topic(TopicArn=self.topic)["Subscriptions"]
@@ -154,7 +148,7 @@ class Lab:
         self.lambda_.create_event_source_mapping(
             EventSourceArn=self.stream, FunctionName="Check-Stock", StartingPosition="LATEST", BatchSize=100
         )
-        wait_until(lambda: self._mapping_state() == "Enabled")
+        eventually(lambda: self._mapping_state() == "Enabled")
 
     def _mapping_state(self) -> str:
         state: str = self.lambda_.list_event_source_mappings()["EventSourceMappings"][0]["State"]
@@ -191,21 +185,21 @@ def test_six_stores_at_once_then_a_large_file(lab: Lab) -> None:
             lines = [f"{store},{item},{0 if place == number else 10 + place}" for place, item in enumerate(ITEMS)]
             pool.submit(lab.upload, f"{store}.csv", lines)
     expected = {f"{store} is out of stock of {ITEMS[number]}" for number, store in enumerate(STORES)}
-    wait_until(lambda: lab.rows() == 36)
-    wait_until(lambda: lab.collect_alerts() >= expected)
-    wait_until(lambda: set(lab.subscriber.messages) >= expected)
+    eventually(lambda: lab.rows() == 36)
+    eventually(lambda: lab.collect_alerts() >= expected)
+    eventually(lambda: set(lab.subscriber.messages) >= expected)
     assert set(lab.alerts) == set(lab.subscriber.messages) == expected
 
     lab.upload("large.csv", [f"Leipzig,item {n},{n % 500}" for n in range(2000)])
-    wait_until(lambda: lab.rows() == 36 + 2000, seconds=240)
+    eventually(lambda: lab.rows() == 36 + 2000, seconds=240)
     more = {f"Leipzig is out of stock of item {n}" for n in range(0, 2000, 500)}
-    wait_until(lambda: lab.collect_alerts() >= expected | more)
+    eventually(lambda: lab.collect_alerts() >= expected | more)
     assert set(lab.alerts) == expected | more
 
 
 def test_the_function_logs_what_it_printed(lab: Lab) -> None:
     lab.upload("berlin.csv", ["Berlin,Echo Dot,12"])
-    wait_until(lambda: lab.rows() == 1)
+    eventually(lambda: lab.rows() == 1)
     logs = lab.server.client("logs")
 
     def messages() -> str:
@@ -215,7 +209,7 @@ def test_the_function_logs_what_it_printed(lab: Lab) -> None:
             return ""
         return "".join(event["message"] for event in events)
 
-    wait_until(lambda: "REPORT RequestId" in messages())
+    eventually(lambda: "REPORT RequestId" in messages())
     text = messages()
     assert "START RequestId" in text
     assert "Event received by Lambda function" in text

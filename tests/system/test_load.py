@@ -1,6 +1,5 @@
 """Many events through functions: all are processed, in order where order is promised, in little memory."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -8,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from waiting import eventually
 
 STANDARD_MESSAGES = 10_000
 GROUPS, PER_GROUP = 50, 40
@@ -85,14 +86,6 @@ def batched(things: Iterable[Any], size: int) -> Iterator[list[Any]]:
         yield batch
 
 
-def wait_until(done: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > deadline:
-            pytest.fail("it is not done")
-        time.sleep(0.2)
-
-
 def make_table(server: Any, name: str, **more: Any) -> dict[str, Any]:
     client = server.client("dynamodb")
     made: dict[str, Any] = client.create_table(
@@ -136,7 +129,7 @@ def test_a_queue_of_ten_thousand_messages(server: Any, make_function: Callable[.
     memory = Memory(server.pid)
     send_all(server, url, ({"Id": str(n), "MessageBody": f"message-{n}"} for n in range(STANDARD_MESSAGES)))
     server.client("lambda").create_event_source_mapping(FunctionName="record", EventSourceArn=arn)
-    wait_until(lambda: is_empty(server, url), 200)
+    eventually(lambda: is_empty(server, url), 200)
     pages = server.client("dynamodb").get_paginator("scan").paginate(TableName="processed", Select="COUNT")
     assert sum(page["Count"] for page in pages) == STANDARD_MESSAGES
     assert memory.peak() < LARGEST_SERVER
@@ -161,7 +154,7 @@ def test_a_fifo_queue_keeps_the_order_of_each_group(server: Any, make_function: 
                 for group in groups
             ]
             sqs.send_message_batch(QueueUrl=url, Entries=entries)
-    wait_until(lambda: is_empty(server, url), 200)
+    eventually(lambda: is_empty(server, url), 200)
     rows = server.resource("dynamodb").Table("groups").scan()["Items"]
     assert len(rows) == GROUPS
     assert all([int(number) for number in row["seen"]] == list(range(PER_GROUP)) for row in rows)
@@ -194,5 +187,5 @@ def test_a_stream_of_a_hundred_thousand_records(server: Any, make_function: Call
     def counts() -> dict[str, int]:
         return {row["id"]: int(row["n"]) for row in server.resource("dynamodb").Table("counted").scan()["Items"]}
 
-    wait_until(lambda: counts() == {f"key-{key}": PER_KEY for key in range(KEYS)}, 400)
+    eventually(lambda: counts() == {f"key-{key}": PER_KEY for key in range(KEYS)}, 400)
     assert memory.peak() < LARGEST_SERVER

@@ -3,7 +3,6 @@
 import io
 import json
 import sys
-import time
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,8 @@ from typing import Any
 
 import pytest
 import requests
+
+from waiting import eventually
 
 POWERTOOLS = Path(sys.prefix) / "lambda-powertools"
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -88,16 +89,6 @@ def handler(event, context):
 """
 
 
-def wait_for(look: Callable[[], Any]) -> Any:
-    """What `look` finds, once it finds something."""
-    deadline = time.monotonic() + 60
-    while not (found := look()):
-        if time.monotonic() > deadline:
-            pytest.fail("nothing came")
-        time.sleep(0.1)
-    return found
-
-
 @pytest.fixture(scope="module")
 def layer(server: Any) -> str:
     """Powertools as a layer version's ARN."""
@@ -149,7 +140,7 @@ def test_a_batch_fails_in_part(server: Any, deploy: Callable[[str, str], str]) -
         EventSourceArn=arn.replace("dead", "orders"),
         FunctionResponseTypes=["ReportBatchItemFailures"],
     )
-    [letter] = wait_for(lambda: sqs.receive_message(QueueUrl=dead, WaitTimeSeconds=5).get("Messages"))
+    [letter] = eventually(lambda: sqs.receive_message(QueueUrl=dead, WaitTimeSeconds=5).get("Messages"))
     assert letter["Body"] == "not json"
     pattern = '{ $.message = "stored" && $.service = "stock" }'
     lines = server.client("logs").filter_log_events(logGroupName="/aws/lambda/batch", filterPattern=pattern)["events"]
@@ -208,8 +199,8 @@ def test_metrics_reach_cloudwatch(server: Any, deploy: Callable[[str, str], str]
         )
         return [point["Sum"] for point in found["Datapoints"]]
 
-    assert wait_for(lambda: sums("Sold", {"service": "stock"}) == [7.0])
-    assert wait_for(lambda: sums("ColdStart", {"service": "stock", "function_name": "sell"}) == [1.0])
+    assert eventually(lambda: sums("Sold", {"service": "stock"}) == [7.0])
+    assert eventually(lambda: sums("ColdStart", {"service": "stock", "function_name": "sell"}) == [1.0])
 
 
 def test_a_function_url_is_resolved(server: Any, deploy: Callable[[str, str], str]) -> None:

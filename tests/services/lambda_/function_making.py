@@ -2,12 +2,8 @@
 
 import io
 import json
-import time
 import zipfile
-from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 TRUST = {
     "Version": "2012-10-17",
@@ -44,16 +40,6 @@ def make_role(server: Any, name: str, policy: dict[str, Any] = EVERYTHING) -> st
     arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(policy))
     return arn
-
-
-def wait_for(what: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """The first true value of `what`."""
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        if time.monotonic() > deadline:
-            pytest.fail("it did not come")
-        time.sleep(0.05)
-    return found
 
 
 class Functions:

@@ -5,7 +5,9 @@ import re
 from typing import Any
 
 import pytest
-from function_making import Functions, make_role, wait_for
+from function_making import Functions, make_role
+
+from waiting import eventually
 
 FAILS = "def handler(event, context): raise ValueError('no')"
 
@@ -65,7 +67,7 @@ def test_a_bucket(functions: Functions, server: Any, lambda_: Any, bucket: str) 
     failure = {"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}}
     lambda_.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0, DestinationConfig=failure)
     lambda_.invoke(FunctionName=name, InvocationType="Event", Payload='"asked"')
-    [record] = wait_for(lambda: objects(server, bucket, f"aws/lambda/async/{name}/"))
+    [record] = eventually(lambda: objects(server, bucket, f"aws/lambda/async/{name}/"))
     assert (record["requestContext"]["condition"], record["requestPayload"]) == ("RetriesExhausted", "asked")
     day = r"\d{4}/\d\d/\d\d/\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d-[0-9a-f-]{36}"
     assert re.fullmatch(rf"aws/lambda/async/{name}/{day}", record["key"])
@@ -94,7 +96,7 @@ def test_a_bucket_gets_the_records_of_a_failed_batch(
         DestinationConfig={"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}},
     )["UUID"]
     dynamodb.put_item(TableName="batches", Item={"id": {"S": "one"}})
-    [record] = wait_for(lambda: objects(server, bucket, f"aws/lambda/{mapping}/"))
+    [record] = eventually(lambda: objects(server, bucket, f"aws/lambda/{mapping}/"))
     assert record["DDBStreamBatchInfo"]["batchSize"] == 1
     [change] = json.loads(record["payload"])["Records"]
     assert change["dynamodb"]["Keys"] == {"id": {"S": "one"}}
@@ -122,6 +124,6 @@ def test_a_function_that_is_switched_off_sends_its_events_on_at_once(
     failure = {"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}}
     lambda_.put_function_event_invoke_config(FunctionName=name, DestinationConfig=failure)
     lambda_.invoke(FunctionName=name, InvocationType="Event")
-    [record] = wait_for(lambda: objects(server, bucket, f"aws/lambda/async/{name}/"))
+    [record] = eventually(lambda: objects(server, bucket, f"aws/lambda/async/{name}/"))
     assert record["requestContext"]["condition"] == "ZeroReservedConcurrency"
     assert record["requestContext"]["approximateInvokeCount"] == 0

@@ -5,7 +5,9 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from function_making import Functions, make_role, wait_for, zipped
+from function_making import Functions, make_role, zipped
+
+from waiting import eventually
 
 
 def processes_of(server: Any) -> int:
@@ -22,7 +24,7 @@ def test_without_work_there_is_no_process(own_server: Any) -> None:
     with ThreadPoolExecutor(5) as callers:
         list(callers.map(lambda _: functions.call(name), range(20)))
     assert processes_of(own_server) > 0
-    wait_for(lambda: processes_of(own_server) == 0)
+    eventually(lambda: processes_of(own_server) == 0)
     functions.call(name)
 
 
@@ -45,7 +47,7 @@ def test_a_function_changes_under_load(server: Any, role: str) -> None:
         calls = [callers.submit(call) for _ in range(4)]
         for number in range(1, 6):
             seen = len(answers)
-            wait_for(lambda seen=seen: len(answers) > seen + 8 or any(each.done() for each in calls))
+            eventually(lambda seen=seen: len(answers) > seen + 8 or any(each.done() for each in calls))
             functions.client.update_function_code(FunctionName=name, ZipFile=zipped(app=code.format(number)))
             assert functions.call(name) == number
         enough.set()

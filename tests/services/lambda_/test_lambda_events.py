@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from function_making import Functions, make_role, wait_for
+from function_making import Functions, make_role
+
+from waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def receive(sqs: Any, url: str) -> dict[str, Any]:
         answer = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1, MessageAttributeNames=["All"])
         return (answer.get("Messages") or [None])[0]
 
-    found: dict[str, Any] = wait_for(message)
+    found: dict[str, Any] = eventually(message)
     return found
 
 
@@ -113,7 +115,7 @@ def test_accepted_events_survive_kill_9(own_server: Any) -> None:
         arrived.update(json.loads(message["Body"])["responsePayload"] for message in answer.get("Messages", []))
         return arrived == set(range(10))
 
-    wait_for(all_arrived, 40)
+    eventually(all_arrived, 40)
 
 
 def test_an_event_may_not_be_larger_than_a_megabyte(functions: Functions, lambda_: Any) -> None:

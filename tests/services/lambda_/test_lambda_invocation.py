@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from function_making import Functions, wait_for, zipped
+from function_making import Functions, zipped
+
+from waiting import eventually
 
 
 def test_the_error_of_a_function_that_raises(functions: Functions) -> None:
@@ -126,7 +128,7 @@ def test_output_goes_to_cloudwatch_logs(server: Any, functions: Functions) -> No
             return []
         return [e["message"].strip() for e in logs.filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]]
 
-    found = wait_for(messages)
+    found = eventually(messages)
     assert found[1:3] == ["out", "err"]
     assert [line.split()[0] for line in found] == ["START", "out", "err", "END", "REPORT"]
     [stream] = logs.describe_log_streams(logGroupName=f"/aws/lambda/{name}")["logStreams"]

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from function_making import Functions, make_role, wait_for, zipped
+from function_making import Functions, make_role, zipped
 
 from cloudlet.runtime.processes import tree
+from waiting import eventually
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="isolation needs bubblewrap")
 
@@ -40,7 +41,7 @@ def make(request: pytest.FixtureRequest, functions: Functions) -> Make:
     def make(code: str, **options: Any) -> str:
         return functions.make(code, Code={"ZipFile": zipped(app=code, **own)}, **options)
 
-    wait_for(lambda: functions.call(make(MAIN)) == WAYS[request.param])
+    eventually(lambda: functions.call(make(MAIN)) == WAYS[request.param])
     return make
 
 
@@ -192,11 +193,11 @@ def test_variables_do_not_reach_what_closes_the_sandbox(functions: Functions) ->
 @pytest.mark.parametrize("end", ["kill9", "stop"])
 def test_nothing_is_left_running(own_server: Any, end: str) -> None:
     functions = Functions(own_server.client("lambda"), make_role(own_server, "left"))
-    wait_for(lambda: functions.call(functions.make(MAIN)) == WAYS["forked"])  # the first ones are executed
+    eventually(lambda: functions.call(functions.make(MAIN)) == WAYS["forked"])  # the first ones are executed
     started = list(tree(own_server.pid))[1:]
     assert started
     getattr(own_server, end)()
-    wait_for(lambda: not any(Path("/proc", str(pid)).exists() for pid in started))
+    eventually(lambda: not any(Path("/proc", str(pid)).exists() for pid in started))
 
 
 def test_another_functions_runtime_api_is_closed(functions: Functions, make: Make) -> None:

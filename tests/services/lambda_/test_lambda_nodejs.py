@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from function_making import Functions, archive, wait_for
+from function_making import Functions, archive
+
+from waiting import eventually
 
 SDK = Path(sys.prefix) / "lambda-nodejs" / "node_modules" / "@aws-sdk"
 HANDLER = "exports.handler = async (event, context) => "
@@ -34,7 +36,7 @@ def log_of(server: Any) -> Callable[[str], list[str]]:
         lines = [event["message"] for event in found]
         return lines if any("REPORT" in line or "platform.report" in line for line in lines) else []
 
-    return lambda name: wait_for(lambda: messages(name))
+    return lambda name: eventually(lambda: messages(name))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from function_making import Functions, make_role, wait_for
+from function_making import Functions, make_role
+
+from waiting import eventually
 
 KIND = "import os\nkind = os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\ndef handler(event, context): return kind"
 
@@ -14,7 +16,7 @@ def ready(lambda_: Any, name: str, qualifier: str) -> dict[str, Any]:
         config = lambda_.get_provisioned_concurrency_config(FunctionName=name, Qualifier=qualifier)
         return config if config["Status"] != "IN_PROGRESS" else None
 
-    config: dict[str, Any] = wait_for(found)
+    config: dict[str, Any] = eventually(found)
     return config
 
 
@@ -39,7 +41,7 @@ def test_environments_are_ready_before_they_are_asked_for(functions: Functions, 
     lambda_.delete_provisioned_concurrency_config(FunctionName=name, Qualifier="1")
     with pytest.raises(lambda_.exceptions.ProvisionedConcurrencyConfigNotFoundException):
         lambda_.get_provisioned_concurrency_config(FunctionName=name, Qualifier="1")
-    assert wait_for(lambda: functions.call(name, Qualifier="1") == "on-demand")
+    assert eventually(lambda: functions.call(name, Qualifier="1") == "on-demand")
 
 
 def test_an_alias_takes_them_along(functions: Functions, lambda_: Any) -> None:
@@ -53,7 +55,7 @@ def test_an_alias_takes_them_along(functions: Functions, lambda_: Any) -> None:
     lambda_.update_function_configuration(FunctionName=name, Timeout=9)
     assert lambda_.publish_version(FunctionName=name)["Version"] == "2"
     lambda_.update_alias(FunctionName=name, Name="live", FunctionVersion="2")
-    assert wait_for(lambda: functions.call(name, Qualifier="2") == "provisioned-concurrency")
+    assert eventually(lambda: functions.call(name, Qualifier="2") == "provisioned-concurrency")
     assert ready(lambda_, name, "live")["Status"] == "READY"
 
 

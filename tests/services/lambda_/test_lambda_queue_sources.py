@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from function_making import Functions, make_role, wait_for
+from function_making import Functions, make_role
+
+from waiting import eventually
 
 # Puts what it gets into another queue, then does what the last message says.
 RECORD = """
@@ -55,7 +57,7 @@ class Source:
             self._sqs.delete_message(QueueUrl=self._seen, ReceiptHandle=found[0]["ReceiptHandle"])
             return json.loads(found[0]["Body"])
 
-        records: list[dict[str, Any]] = wait_for(batch)
+        records: list[dict[str, Any]] = eventually(batch)
         return records
 
     def left(self) -> int:
@@ -72,7 +74,7 @@ def test_messages_reach_the_function_and_are_deleted(functions: Functions, sqs: 
     assert record["md5OfBody"] == "5d41402abc4b2a76b9719d911017c592"
     assert record["attributes"]["ApproximateReceiveCount"] == "1"
     assert record["messageAttributes"]["kind"]["stringValue"] == "greeting"
-    wait_for(lambda: source.left() == 0)
+    eventually(lambda: source.left() == 0)
 
 
 def test_a_batching_window_fills_batches(functions: Functions, sqs: Any) -> None:
@@ -99,7 +101,7 @@ def test_only_what_is_reported_as_failed_stays(functions: Functions, sqs: Any) -
     )
     source.send("good", "bad", "good")
     source.seen()
-    wait_for(lambda: source.left() == 1)
+    eventually(lambda: source.left() == 1)
 
 
 def test_a_batch_that_raises_stays(functions: Functions, lambda_: Any, sqs: Any) -> None:
@@ -111,7 +113,7 @@ def test_a_batch_that_raises_stays(functions: Functions, lambda_: Any, sqs: Any)
         found = lambda_.get_event_source_mapping(UUID=source.mapping["UUID"])
         return bool(found["LastProcessingResult"] == "PROBLEM: Function call failed")
 
-    wait_for(result)
+    eventually(result)
     assert source.left() == 1
 
 
@@ -122,7 +124,7 @@ def test_filters_drop_messages(functions: Functions, sqs: Any) -> None:
         source.send(json.dumps({"kind": kind, "count": count}))
     [record] = source.seen()
     assert json.loads(record["body"]) == {"kind": "bb", "count": 11}
-    wait_for(lambda: source.left() == 0)
+    eventually(lambda: source.left() == 0)
 
 
 def test_a_disabled_mapping_reads_nothing_until_it_is_enabled(functions: Functions, lambda_: Any, sqs: Any) -> None:
@@ -191,6 +193,6 @@ def test_a_throttled_function_uses_up_no_receives(functions: Functions, server: 
         counts.extend(message["Body"] for message in answer.get("Messages", []))
         return len(counts) == 20
 
-    wait_for(all_counted, 60)
+    eventually(all_counted, 60)
     assert counts == ["1"] * 20
     lambda_.delete_event_source_mapping(UUID=mapping)

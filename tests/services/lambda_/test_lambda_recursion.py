@@ -5,11 +5,12 @@ import time
 from typing import Any
 
 import pytest
-from function_making import Functions, wait_for
+from function_making import Functions
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudlet.services.lambda_.lineage import MOST_INVOCATIONS, header_of_invocation, invocations_before
+from waiting import eventually
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:loop"
 
@@ -27,7 +28,7 @@ def waiting(server: Any, url: str) -> int:
 
 def settled(server: Any, url: str) -> int:
     """How many invocations there were, once there are no more."""
-    seen = wait_for(lambda: waiting(server, url))
+    seen = eventually(lambda: waiting(server, url))
     still_since = time.monotonic()
     while time.monotonic() - still_since < 1.5:
         now = waiting(server, url)
@@ -79,7 +80,7 @@ def test_a_loop_through_a_topic_ends_in_the_dead_letter_queue(functions: Functio
     )
     sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=arn)
     sns.publish(TopicArn=topic, Message="start")
-    assert wait_for(lambda: waiting(server, letters)) == 1
+    assert eventually(lambda: waiting(server, letters)) == 1
     assert waiting(server, counted) == MOST_INVOCATIONS
 
 

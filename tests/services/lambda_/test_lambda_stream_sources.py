@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from function_making import Functions, make_role, wait_for
+from function_making import Functions, make_role
+
+from waiting import eventually
 
 # Puts what it gets into a queue; raises when there is a poisoned item.
 RECORD = """
@@ -70,7 +72,7 @@ def next_batch(sqs: Any, url: str) -> list[dict[str, Any]]:
         sqs.delete_message(QueueUrl=url, ReceiptHandle=found[0]["ReceiptHandle"])
         return json.loads(found[0]["Body"])
 
-    records: list[dict[str, Any]] = wait_for(batch)
+    records: list[dict[str, Any]] = eventually(batch)
     return records
 
 
@@ -124,7 +126,7 @@ def test_a_poisoned_batch_is_bisected_and_given_up(server: Any, functions: Funct
         MaximumRetryAttempts=0,
         DestinationConfig={"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:000000000000:stream-failures"}},
     )
-    message = wait_for(lambda: sqs.receive_message(QueueUrl=failures, WaitTimeSeconds=1).get("Messages"))[0]
+    message = eventually(lambda: sqs.receive_message(QueueUrl=failures, WaitTimeSeconds=1).get("Messages"))[0]
     record = json.loads(message["Body"])
     assert record["requestContext"]["condition"] == "RetryAttemptsExhausted"
     assert record["DDBStreamBatchInfo"]["batchSize"] == 1

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from function_making import Functions, wait_for
+from function_making import Functions
+
+from waiting import eventually
 
 ROOT = "Root=1-5759e988-bd862e3fe1be46a994272793"
 TRACE = "import os\ndef handler(event, context): return os.environ['_X_AMZN_TRACE_ID']"
@@ -88,7 +90,7 @@ def test_it_goes_on_to_destinations(functions: Functions, server: Any, lambda_: 
     lambda_.put_function_event_invoke_config(FunctionName=name, DestinationConfig={"OnSuccess": {"Destination": arn}})
     lambda_.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
     names = ["AWSTraceHeader"]
-    received = wait_for(lambda: sqs.receive_message(QueueUrl=url, AttributeNames=names).get("Messages"))
+    received = eventually(lambda: sqs.receive_message(QueueUrl=url, AttributeNames=names).get("Messages"))
     assert ";Sampled=1;" in received[0]["Attributes"]["AWSTraceHeader"]
 
 
@@ -105,7 +107,7 @@ def test_a_traced_topic_passes_the_header_on(functions: Functions, server: Any, 
     with header_sent(sns, f"{ROOT};Sampled=1"):
         sns.publish(TopicArn=topic, Message="traced")
     names = ["AWSTraceHeader"]
-    received = wait_for(lambda: sqs.receive_message(QueueUrl=url, AttributeNames=names).get("Messages"))
+    received = eventually(lambda: sqs.receive_message(QueueUrl=url, AttributeNames=names).get("Messages"))
     assert received[0]["Attributes"]["AWSTraceHeader"] == f"{ROOT};Sampled=1"
 
 

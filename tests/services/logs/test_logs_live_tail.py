@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from log_groups import eventually, make_group, now, put
+from log_groups import make_group, now, put
+
+from waiting import eventually
 
 ARN = "arn:aws:logs:us-east-1:000000000000:log-group:"
 
@@ -115,12 +117,12 @@ def test_what_is_refused(logs: Any, params: dict[str, Any], code: str) -> None:
 def test_who_stops_reading_makes_room(server: Any) -> None:
     logs = server.client("logs", inject_host_prefix=False, max_pool_connections=20)
     group = make_group(logs, "/tail/full")
-    streams = [eventually(lambda: _session(logs, group), "room for a session") for _ in range(15)]
+    streams = [eventually(lambda: _session(logs, group), what="room for a session") for _ in range(15)]
     with pytest.raises(ClientError, match="LimitExceededException"):
         tail(logs, group)
     for stream in streams:
         stream.close()
-    eventually(lambda: _session(logs, group), "room for another session").close()
+    eventually(lambda: _session(logs, group), what="room for another session").close()
 
 
 def _session(logs: Any, group: str) -> Any:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from log_groups import eventually, make_group, now, put
+from log_groups import make_group, now, put
+
+from waiting import eventually
 
 ACCESS = '127.0.0.1 Prod frank [10/Oct/2000:13:25:15 -0700] "GET /index.html HTTP/1.0" {} {}'
 
@@ -43,7 +45,7 @@ def measured(server: Any, group: str, count: int, metric: str = "Count", **dimen
         found = statistics(server, group, metric, **dimensions)
         return found if found is not None and found["SampleCount"] >= count else None
 
-    return eventually(look, f"{count} samples of {metric}")
+    return eventually(look, what=f"{count} samples of {metric}")
 
 
 def test_matches_are_counted(server: Any, logs: Any) -> None:

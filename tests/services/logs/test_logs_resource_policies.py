@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from log_groups import eventually, now
+from log_groups import now
+
+from waiting import eventually
 
 ACCOUNT = "000000000000"
 
@@ -83,7 +85,8 @@ def test_a_service_writes_where_a_policy_lets_it(server: Any, logs: Any) -> None
     logs.put_resource_policy(policyName="two", policyDocument=document(f"{source}/events/open:*"))
     events.put_events(Entries=[{"Source": "test", "DetailType": "t", "Detail": '{"a": 1}'}])
     (event,) = eventually(
-        lambda: logs.filter_log_events(logGroupName="/events/open")["events"], "an event in the log group"
+        lambda: logs.filter_log_events(logGroupName="/events/open")["events"],
+        what="an event in the log group",
     )
     assert json.loads(event["message"])["detail"] == {"a": 1}
     assert logs.filter_log_events(logGroupName="/events/closed")["events"] == []

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from log_groups import eventually, make_group, now, put
+from log_groups import make_group, now, put
+
+from waiting import eventually
 
 ACCOUNT = "000000000000"
 # It prints what it gets, so that its own log group tells.
@@ -67,7 +69,7 @@ def test_what_a_function_gets(server: Any, logs: Any, printer: str) -> None:
     subscribe(logs, group, printer, "ERROR")
     at = now()
     put(logs, group, "ERROR one", "INFO", "ERROR two", stream="s/one", at=at)
-    (batch,) = eventually(lambda: received(server, printer.rpartition(":")[2]), "a delivery")
+    (batch,) = eventually(lambda: received(server, printer.rpartition(":")[2]), what="a delivery")
     ids = [event.pop("id") for event in batch["logEvents"]]
     assert all(len(id_) == 56 and id_.isdigit() for id_ in ids)
     assert len(set(ids)) == 2
@@ -90,7 +92,7 @@ def test_the_logs_of_a_function_go_to_another(
     subscribe(logs, "/aws/lambda/talker", printer, "hello")
     make_function(server, "talker", "def handler(event, context):\n    print('hello from', event)\n")
     server.client("lambda").invoke(FunctionName="talker", Payload=b'"me"')
-    (batch,) = eventually(lambda: received(server, printer.rpartition(":")[2]), "a delivery")
+    (batch,) = eventually(lambda: received(server, printer.rpartition(":")[2]), what="a delivery")
     assert [event["message"].strip() for event in batch["logEvents"]] == ["hello from me"]
 
 
@@ -191,7 +193,7 @@ def test_an_alias_of_a_function(server: Any, logs: Any, printer: str) -> None:
     subscribe(logs, group, alias)
     put(logs, group, "to the alias")
     logs.delete_log_group(logGroupName=group)
-    (batch,) = eventually(lambda: received(server, name), "a delivery")
+    (batch,) = eventually(lambda: received(server, name), what="a delivery")
     assert [event["message"] for event in batch["logEvents"]] == ["to the alias"]
 
 
@@ -204,7 +206,7 @@ def test_large_batches_are_divided(server: Any, logs: Any, printer: str) -> None
         found = received(server, printer.rpartition(":")[2])
         return found if sum(len(batch["logEvents"]) for batch in found) == 5 else None
 
-    assert len(eventually(batches, "all events")) > 1
+    assert len(eventually(batches, what="all events")) > 1
 
 
 def test_nothing_is_lost_by_kill_9_between_the_answer_and_the_delivery(
@@ -223,4 +225,4 @@ def test_nothing_is_lost_by_kill_9_between_the_answer_and_the_delivery(
         found = {event["message"] for batch in received(own_server, "printer") for event in batch["logEvents"]}
         return found if len(found) == 5 else None
 
-    assert eventually(messages, "all events") == {f"event {number}" for number in range(5)}
+    assert eventually(messages, what="all events") == {f"event {number}" for number in range(5)}
