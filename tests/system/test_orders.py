@@ -3,6 +3,7 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -181,6 +182,23 @@ def test_the_report_is_scheduled_for_the_night_of_the_shops(shop: Shop):
         "Etc/UTC",
     )
     assert schedule["State"] == "ENABLED"
+
+
+def test_the_schedule_has_the_report_written(shop: Shop):
+    """By its role, with its input; only its time is brought forward."""
+    scheduler = shop.server.client("scheduler")
+    schedule = scheduler.get_schedule(Name="inventory-stock-report")
+    kept = {name: schedule[name] for name in ("Name", "FlexibleTimeWindow", "Target", "ScheduleExpressionTimezone")}
+    soon = datetime.now(UTC) + timedelta(seconds=2)
+    scheduler.update_schedule(**kept, ScheduleExpression=f"at({soon:%Y-%m-%dT%H:%M:%S})")
+    key = f"reports/{soon:%Y-%m-%d}.csv"
+    since = datetime.now(UTC).replace(microsecond=0)
+
+    def written() -> list[Any] | None:
+        found = shop.s3.list_objects_v2(Bucket=shop.outputs["BucketName"], Prefix=key).get("Contents", [])
+        return [each for each in found if each["LastModified"] >= since] or None
+
+    assert eventually(written)
 
 
 def test_forty_orders_for_the_last_ten_pieces_at_once(shop: Shop):
