@@ -17,7 +17,10 @@ POLICY = {
         },
         {
             "Effect": "Allow",
-            "Action": ["sqs:CreateQueue", "sns:CreateTopic", "scheduler:CreateScheduleGroup"],
+            "Action": [
+                *("sqs:CreateQueue", "sqs:TagQueue", "sns:CreateTopic", "sns:TagResource"),
+                "scheduler:CreateScheduleGroup",
+            ],
             "Resource": "*",
             "Condition": {"StringEquals": {"aws:RequestTag/team": "blue"}},
         },

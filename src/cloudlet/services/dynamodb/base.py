@@ -52,8 +52,10 @@ class DynamoDBBase(Service):
     def resource(self, call: Call, params: Mapping[str, Any]) -> str | None:
         given = params.get("TableName") or params.get("ResourceArn") or params.get("StreamArn")
         if given is None:
-            iterator = params.get("ShardIterator")
-            return iterator.partition("|")[0] if iterator is not None else None
+            if "ShardIterator" in params:
+                return params["ShardIterator"].partition("|")[0]
+            every = table_arn(call.account, call.region, "*")
+            return {"ListTables": every, "ListStreams": f"{every}/stream/*"}.get(call.operation, "*")
         arn = given if given.startswith("arn:") else table_arn(call.account, call.region, given)
         return f"{arn}/index/{params['IndexName']}" if "IndexName" in params else arn
 

@@ -100,7 +100,7 @@ class Lambda(
         for member in ("Resource", "Arn", "ResourceArn", "CodeSigningConfigArn"):
             if member in params:
                 return params[member]
-        return None
+        return "*"
 
     def resource_policy(self, call: Call, params: Params) -> dict[str, Any] | None:
         if call.operation in ("GetLayerVersion", "GetLayerVersionByArn"):
