@@ -1,6 +1,7 @@
 """The composition root: builds the store's users, the services and the gateway, starts them, stops them."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import shutil
@@ -67,12 +68,13 @@ def run(settings: Settings, ready: Callable[[str], None]) -> None:
     Raises DataFolderInUse, OSError (the port is taken) or NewerSchemaError before anything is touched.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
-    listener = _bind(settings)
-    settings.port = listener.getsockname()[1]
-    with listener:
+    with contextlib.ExitStack() as listeners:
+        listener = listeners.enter_context(_bind(settings.host, settings.port))
+        settings.port = listener.getsockname()[1]
+        both = [listener, *(listeners.enter_context(other) for other in _bind_as_localhost(settings))]
         folder = DataFolder(settings.data)
         try:
-            uvloop.run(Cloudlet(settings, folder).serve(listener, ready))
+            uvloop.run(Cloudlet(settings, folder).serve(both, ready))
         finally:
             folder.release()
 
@@ -86,7 +88,7 @@ class Cloudlet:
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
 
-    async def serve(self, listener: socket.socket, ready: Callable[[str], None]) -> None:
+    async def serve(self, listeners: list[socket.socket], ready: Callable[[str], None]) -> None:
         self._listen_to_signals()
         cloud = Cloud(self._settings, SystemClock())
         _add_services(cloud)
@@ -98,7 +100,7 @@ class Cloudlet:
             app = self._gateway(cloud)
             for service in cloud.services:
                 await service.recover()
-            await self._serve_http(app, cloud, listener, ready)
+            await self._serve_http(app, cloud, listeners, ready)
         finally:
             for service in reversed(started):
                 await _stop(service)
@@ -108,9 +110,11 @@ class Cloudlet:
         router = Router(cloud.apis(), s3.has_bucket)
         return App(cloud, router, s3, lambda: self._health(cloud), pages.answer)
 
-    async def _serve_http(self, app: App, cloud: Cloud, listener: socket.socket, ready: Callable[[str], None]) -> None:
+    async def _serve_http(
+        self, app: App, cloud: Cloud, listeners: list[socket.socket], ready: Callable[[str], None]
+    ) -> None:
         server = HttpServer(app)
-        await server.start(listener)
+        await server.start(listeners)
         try:
             self._announce(ready)
             await self._stopping.wait()
@@ -160,17 +164,31 @@ class Cloudlet:
             asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
-def _bind(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.host, settings.port))
+        listener.bind((host, port))
     except OSError:
         listener.close()
         raise
     listener.listen(1024)
     return listener
+
+
+def _bind_as_localhost(settings: Settings) -> list[socket.socket]:
+    """Of 127.0.0.1 the other address of `localhost`, which is the first one for many clients.
+
+    What they sign for Cloudlet must not reach a function that listens there in its place.
+    """
+    if settings.host != "127.0.0.1":
+        return []
+    try:
+        return [_bind("::1", settings.port)]
+    except OSError as error:
+        _log.info("not listening on ::1", extra={"reason": str(error)})
+        return []
 
 
 async def _drain(service: Service) -> None:

@@ -39,7 +39,7 @@ def echo_and_set(ended: asyncio.Event) -> Application:
 async def serving(application: Application) -> AsyncIterator[tuple[HttpServer, int]]:
     listener = socket.create_server(("127.0.0.1", 0))
     server = HttpServer(application)
-    await server.start(listener)
+    await server.start([listener])
     try:
         yield server, listener.getsockname()[1]
     finally:

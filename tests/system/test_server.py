@@ -1,5 +1,6 @@
 """`cloudlet up`: its contract with whoever starts and stops it."""
 
+import json
 import os
 import re
 import stat
@@ -199,3 +200,18 @@ def test_regions_are_apart(server) -> None:
 def test_any_local_name_reaches_the_server(server, host: str) -> None:
     client = server.session().client("sqs", endpoint_url=f"http://{host}:{server.port}")
     assert client.list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_no_function_listens_in_its_place(server, make_function) -> None:
+    """Many clients try ::1 first when they look for `localhost`."""
+    listen = (
+        "import socket\ndef handler(event, context):\n  family = socket.AF_INET6 if ':' in event else socket.AF_INET\n"
+    )
+    listen += (
+        f"  try: socket.socket(family).bind((event, {server.port}))\n  except OSError as error: return error.strerror"
+    )
+    make_function(server, "in-its-place", listen)
+    lambda_ = server.client("lambda")
+    for address in ("127.0.0.1", "0.0.0.0", "::1", "::"):
+        answer = lambda_.invoke(FunctionName="in-its-place", Payload=json.dumps(address))
+        assert json.loads(answer["Payload"].read())

@@ -94,7 +94,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
-        self._client = peer[0] if peer else ""
+        address = peer[0] if peer else ""
+        # This machine has one address, whichever of those of `localhost` a client prefers.
+        self._client = "127.0.0.1" if address == "::1" else address
         self._idle_timer = self._loop.call_later(_IDLE_SECONDS, self._end_if_idle)
         self._opened(self)
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+from collections.abc import Iterable
 
 from cloudlet.gateway.connection import Application, Connection
 
@@ -16,17 +17,17 @@ class HttpServer:
     def __init__(self, application: Application) -> None:
         self._application = application
         self._connections: set[Connection] = set()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._all_lost = asyncio.Event()
 
-    async def start(self, listener: socket.socket) -> None:
+    async def start(self, listeners: Iterable[socket.socket]) -> None:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connection, sock=listener, backlog=1024)
+        for listener in listeners:
+            self._servers.append(await loop.create_server(self._connection, sock=listener, backlog=1024))
 
     async def close(self) -> None:
-        if self._server is None:
-            return
-        self._server.close()
+        for server in self._servers:
+            server.close()
         for connection in tuple(self._connections):
             connection.close()
         self._all_lost.clear()
