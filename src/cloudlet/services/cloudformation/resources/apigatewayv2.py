@@ -10,7 +10,6 @@ from cloudlet.services.cloudformation.resources.resource_type import (
     Properties,
     ResourceType,
     changed,
-    is_missing,
     present,
 )
 
@@ -121,13 +120,8 @@ class Stage(ResourceType):
     tags = "map"
 
     async def find(self, context: Context, name: str, properties: Properties) -> str | None:
-        try:
-            await context.call("apigatewayv2", "GetStage", present(properties, "ApiId", "StageName"))
-        except AwsError as error:
-            if is_missing(error):
-                return None
-            raise
-        return properties["StageName"]
+        found = await context.call_if_there("apigatewayv2", "GetStage", present(properties, "ApiId", "StageName"))
+        return properties["StageName"] if found is not None else None
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         await context.call("apigatewayv2", "CreateStage", properties)
@@ -151,11 +145,8 @@ class Stage(ResourceType):
         await _tag(context, f"/apis/{after['ApiId']}/stages/{physical_id}", before, after)
 
     async def _forget(self, context: Context, params: Properties) -> None:
-        try:
-            await context.call("apigatewayv2", "DeleteRouteSettings", params)
-        except AwsError as error:
-            if not is_missing(error):  # an earlier attempt may have come so far
-                raise
+        # An earlier attempt may have come so far.
+        await context.call_if_there("apigatewayv2", "DeleteRouteSettings", params)
 
     async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
         await context.call("apigatewayv2", "DeleteStage", present(properties, "ApiId", "StageName"))
@@ -302,13 +293,8 @@ class DomainName(ResourceType):
     name_property = "DomainName"
 
     async def find(self, context: Context, name: str, properties: Properties) -> str | None:
-        try:
-            await context.call("apigatewayv2", "GetDomainName", present(properties, "DomainName"))
-        except AwsError as error:
-            if is_missing(error):
-                return None
-            raise
-        return properties["DomainName"]
+        found = await context.call_if_there("apigatewayv2", "GetDomainName", present(properties, "DomainName"))
+        return properties["DomainName"] if found is not None else None
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         await context.call("apigatewayv2", "CreateDomainName", properties)

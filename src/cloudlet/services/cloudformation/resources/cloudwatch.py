@@ -3,14 +3,12 @@
 import json
 from typing import Any
 
-from cloudlet.core.errors import AwsError
 from cloudlet.services.cloudformation.resources.resource_type import (
     Attributes,
     Context,
     Properties,
     ResourceType,
     changed,
-    is_missing,
     removed_tags,
 )
 
@@ -65,11 +63,7 @@ class _NamedAlarm(ResourceType):
         await _update_tags(context, _arn(context, physical_id), before, after)
 
     async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
-        try:
-            await context.call("cloudwatch", "DeleteAlarms", {"AlarmNames": [physical_id]})
-        except AwsError as error:
-            if not is_missing(error):
-                raise
+        await context.call_if_there("cloudwatch", "DeleteAlarms", {"AlarmNames": [physical_id]})
 
     async def _put(self, context: Context, name: str, properties: Properties, *, with_tags: bool) -> None:
         params = {member: properties[member] for member in self.members if member in properties}
@@ -103,13 +97,8 @@ class Dashboard(ResourceType):
     tags = "list"
 
     async def find(self, context: Context, name: str, properties: Properties) -> str | None:
-        try:
-            await context.call("cloudwatch", "GetDashboard", {"DashboardName": name})
-        except AwsError as error:
-            if is_missing(error):
-                return None
-            raise
-        return name
+        found = await context.call_if_there("cloudwatch", "GetDashboard", {"DashboardName": name})
+        return name if found is not None else None
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         params: Properties = {"DashboardName": name, "DashboardBody": _text(properties["DashboardBody"])}
@@ -125,11 +114,7 @@ class Dashboard(ResourceType):
         await _update_tags(context, arn, before, after)
 
     async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
-        try:
-            await context.call("cloudwatch", "DeleteDashboards", {"DashboardNames": [physical_id]})
-        except AwsError as error:
-            if not is_missing(error):
-                raise
+        await context.call_if_there("cloudwatch", "DeleteDashboards", {"DashboardNames": [physical_id]})
 
 
 async def _alarm_arn(context: Context, name: str) -> str | None:

@@ -10,7 +10,6 @@ from cloudlet.services.cloudformation.resources.resource_type import (
     Properties,
     ResourceType,
     changed,
-    is_missing,
     present,
     removed_tags,
 )
@@ -48,13 +47,8 @@ class Table(ResourceType):
     tags = "list"
 
     async def find(self, context: Context, name: str, properties: Properties) -> str | None:
-        try:
-            await context.call("dynamodb", "DescribeTable", {"TableName": name})
-        except AwsError as error:
-            if is_missing(error):
-                return None
-            raise
-        return name
+        found = await context.call_if_there("dynamodb", "DescribeTable", {"TableName": name})
+        return name if found is not None else None
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         params = present(properties, *_AS_THEY_ARE) | {"TableName": name}

@@ -4,14 +4,12 @@ import asyncio
 import json
 from typing import Any
 
-from cloudlet.core.errors import AwsError
 from cloudlet.services.cloudformation.resources.resource_type import (
     Attributes,
     Context,
     Properties,
     ResourceType,
     changed,
-    is_missing,
     present,
     removed_tags,
 )
@@ -34,13 +32,10 @@ class Rule(ResourceType):
     tags = "list"
 
     async def find(self, context: Context, name: str, properties: Properties) -> str | None:
-        try:
-            await context.call("events", "DescribeRule", {"Name": name, **present(properties, "EventBusName")})
-        except AwsError as error:
-            if is_missing(error):
-                return None
-            raise
-        return _physical_id(name, properties)
+        found = await context.call_if_there(
+            "events", "DescribeRule", {"Name": name, **present(properties, "EventBusName")}
+        )
+        return _physical_id(name, properties) if found is not None else None
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         await self._put(context, name, properties)
@@ -87,13 +82,8 @@ class EventBus(ResourceType):
     tags = "list"
 
     async def find(self, context: Context, name: str, properties: Properties) -> str | None:
-        try:
-            await context.call("events", "DescribeEventBus", {"Name": name})
-        except AwsError as error:
-            if is_missing(error):
-                return None
-            raise
-        return name
+        found = await context.call_if_there("events", "DescribeEventBus", {"Name": name})
+        return name if found is not None else None
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         settings = present(properties, *_BUS, "EventSourceName", "Tags")

@@ -10,7 +10,6 @@ from cloudlet.services.cloudformation.resources.resource_type import (
     Properties,
     ResourceType,
     changed,
-    is_missing,
     present,
     removed_tags,
 )
@@ -28,13 +27,13 @@ class _Holder:
 
     async def remove(self, context: Context, name: str, policy: str) -> None:
         params = {f"{self.kind}Name": name, "PolicyName": policy}
-        await _tolerant(context, f"Delete{self.kind}Policy", params)
+        await context.call_if_there("iam", f"Delete{self.kind}Policy", params)
 
     async def attach(self, context: Context, name: str, arn: str) -> None:
         await context.call("iam", f"Attach{self.kind}Policy", {f"{self.kind}Name": name, "PolicyArn": arn})
 
     async def detach(self, context: Context, name: str, arn: str) -> None:
-        await _tolerant(context, f"Detach{self.kind}Policy", {f"{self.kind}Name": name, "PolicyArn": arn})
+        await context.call_if_there("iam", f"Detach{self.kind}Policy", {f"{self.kind}Name": name, "PolicyArn": arn})
 
     async def apply(self, context: Context, name: str, before: Properties, after: Properties) -> None:
         """Brings inline and attached policies from those of `before` to those of `after`."""
@@ -72,7 +71,8 @@ class _Entity(ResourceType):
 
     async def find(self, context: Context, name: str, properties: Properties) -> str | None:
         kind = self.holder.kind
-        return name if await _exists(context, f"Get{kind}", {f"{kind}Name": name}) else None
+        found = await context.call_if_there("iam", f"Get{kind}", {f"{kind}Name": name})
+        return name if found is not None else None
 
     async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
         await self.holder.apply(context, physical_id, properties, {})
@@ -281,7 +281,8 @@ class ManagedPolicy(ResourceType):
 
     async def find(self, context: Context, name: str, properties: Properties) -> str | None:
         arn = f"arn:aws:iam::{context.account}:policy{properties.get('Path', '/')}{name}"
-        return arn if await _exists(context, "GetPolicy", {"PolicyArn": arn}) else None
+        found = await context.call_if_there("iam", "GetPolicy", {"PolicyArn": arn})
+        return arn if found is not None else None
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         params = {"PolicyName": name, **present(properties, "Description", "Path", "PolicyDocument")}
@@ -366,7 +367,8 @@ class InstanceProfile(ResourceType):
     longest_name = 128
 
     async def find(self, context: Context, name: str, properties: Properties) -> str | None:
-        return name if await _exists(context, "GetInstanceProfile", {"InstanceProfileName": name}) else None
+        found = await context.call_if_there("iam", "GetInstanceProfile", {"InstanceProfileName": name})
+        return name if found is not None else None
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         await context.call("iam", "CreateInstanceProfile", {"InstanceProfileName": name, **present(properties, "Path")})
@@ -383,7 +385,7 @@ class InstanceProfile(ResourceType):
         for role in old:
             if role not in new:
                 params = {"InstanceProfileName": physical_id, "RoleName": role}
-                await _tolerant(context, "RemoveRoleFromInstanceProfile", params)
+                await context.call_if_there("iam", "RemoveRoleFromInstanceProfile", params)
         for role in new:
             if role not in old:
                 params = {"InstanceProfileName": physical_id, "RoleName": role}
@@ -431,26 +433,7 @@ async def _join_groups(context: Context, user: str, before: Iterable[str], after
             await context.call("iam", "AddUserToGroup", {"UserName": user, "GroupName": group})
     for group in old:
         if group not in new:
-            await _tolerant(context, "RemoveUserFromGroup", {"UserName": user, "GroupName": group})
-
-
-async def _exists(context: Context, operation: str, params: Properties) -> bool:
-    try:
-        await context.call("iam", operation, params)
-    except AwsError as error:
-        if is_missing(error):
-            return False
-        raise
-    return True
-
-
-async def _tolerant(context: Context, operation: str, params: Properties) -> None:
-    """Takes something away; that it is gone already is no error."""
-    try:
-        await context.call("iam", operation, params)
-    except AwsError as error:
-        if not is_missing(error):
-            raise
+            await context.call_if_there("iam", "RemoveUserFromGroup", {"UserName": user, "GroupName": group})
 
 
 TYPES = (

@@ -11,7 +11,6 @@ from cloudlet.services.cloudformation.resources.resource_type import (
     Properties,
     ResourceType,
     changed,
-    is_missing,
     present,
     removed_tags,
     tag_map,
@@ -64,13 +63,8 @@ class Function(ResourceType):
     tags = "list"
 
     async def find(self, context: Context, name: str, properties: Properties) -> str | None:
-        try:
-            await context.call("lambda", "GetFunctionConfiguration", {"FunctionName": name})
-        except AwsError as error:
-            if is_missing(error):
-                return None
-            raise
-        return name
+        found = await context.call_if_there("lambda", "GetFunctionConfiguration", {"FunctionName": name})
+        return name if found is not None else None
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         params = present(
@@ -181,13 +175,8 @@ class Alias(ResourceType):
     immutable = frozenset(("FunctionName", "Name"))
 
     async def find(self, context: Context, name: str, properties: Properties) -> str | None:
-        try:
-            answer = await context.call("lambda", "GetAlias", present(properties, "FunctionName", "Name"))
-        except AwsError as error:
-            if is_missing(error):
-                return None
-            raise
-        return answer["AliasArn"]
+        answer = await context.call_if_there("lambda", "GetAlias", present(properties, "FunctionName", "Name"))
+        return answer["AliasArn"] if answer is not None else None
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         answer = await context.call("lambda", "CreateAlias", _alias(properties))
@@ -375,13 +364,8 @@ class Url(ResourceType):
     immutable = frozenset(("Qualifier", "TargetFunctionArn"))
 
     async def find(self, context: Context, name: str, properties: Properties) -> str | None:
-        try:
-            answer = await context.call("lambda", "GetFunctionUrlConfig", self._function(properties))
-        except AwsError as error:
-            if is_missing(error):
-                return None
-            raise
-        return answer["FunctionArn"]
+        answer = await context.call_if_there("lambda", "GetFunctionUrlConfig", self._function(properties))
+        return answer["FunctionArn"] if answer is not None else None
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         params = self._function(properties) | present(properties, "AuthType", "Cors", "InvokeMode")

@@ -10,7 +10,6 @@ from cloudlet.services.cloudformation.resources.resource_type import (
     Properties,
     ResourceType,
     changed,
-    is_missing,
     removed_tags,
     tag_map,
 )
@@ -223,12 +222,8 @@ async def _found(
     context: Context, operation: str, params: Properties, members: str, member: str, name: str
 ) -> str | None:
     """The name if it is the first in a listing by prefix: what has it whole sorts before what goes on."""
-    try:
-        listed = (await context.call("logs", operation, params))[members]
-    except AwsError as error:
-        if is_missing(error):
-            return None
-        raise
+    answer = await context.call_if_there("logs", operation, params)
+    listed = answer[members] if answer is not None else ()
     return name if listed and listed[0][member] == name else None
 
 

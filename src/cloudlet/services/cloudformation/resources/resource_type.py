@@ -42,6 +42,16 @@ class Context:
             account=self.account,
         )
 
+    async def call_if_there(self, api: str, operation: str, params: Properties) -> Any:
+        """The call's answer; None if the service says that what it is about does not exist."""
+        try:
+            answer = await self.call(api, operation, params)
+        except AwsError as error:
+            if is_missing(error):
+                return None
+            raise
+        return {} if answer is None else answer
+
 
 class ResourceType:
     """One type. Every method may be called again after a crash in the middle of it.

@@ -237,13 +237,8 @@ class BucketPolicy(ResourceType):
     immutable = frozenset(("Bucket",))
 
     async def find(self, context: Context, name: str, properties: Properties) -> str | None:
-        try:
-            await context.call("s3", "GetBucketPolicy", {"Bucket": properties["Bucket"]})
-        except AwsError as error:
-            if is_missing(error):
-                return None
-            raise
-        return properties["Bucket"]
+        found = await context.call_if_there("s3", "GetBucketPolicy", {"Bucket": properties["Bucket"]})
+        return properties["Bucket"] if found is not None else None
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         policy = json.dumps(properties["PolicyDocument"])

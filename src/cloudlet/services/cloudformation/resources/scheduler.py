@@ -95,13 +95,8 @@ class ScheduleGroup(ResourceType):
 
 
 async def _found(context: Context, operation: str, params: Properties) -> str | None:
-    try:
-        name: str = (await context.call("scheduler", operation, params))["Name"]
-    except AwsError as error:
-        if is_missing(error):
-            return None
-        raise
-    return name
+    answer = await context.call_if_there("scheduler", operation, params)
+    return answer["Name"] if answer is not None else None
 
 
 def _settings(name: str, properties: Properties) -> Properties:

@@ -61,13 +61,8 @@ class Topic(ResourceType):
 
     async def find(self, context: Context, name: str, properties: Properties) -> str | None:
         arn = f"arn:aws:sns:{context.region}:{context.account}:{name}"
-        try:
-            await context.call("sns", "GetTopicAttributes", {"TopicArn": arn})
-        except AwsError as error:
-            if is_missing(error):
-                return None
-            raise
-        return arn
+        found = await context.call_if_there("sns", "GetTopicAttributes", {"TopicArn": arn})
+        return arn if found is not None else None
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         params: Properties = {"Name": name, "Attributes": _topic_attributes(properties)}

@@ -51,13 +51,8 @@ class Queue(ResourceType):
         return physical_name(context.stack_name, context.logical_id, longest=self.longest_name, suffix=".fifo")
 
     async def find(self, context: Context, name: str, properties: Properties) -> str | None:
-        try:
-            answer = await context.call("sqs", "GetQueueUrl", {"QueueName": name})
-        except AwsError as error:
-            if is_missing(error):
-                return None
-            raise
-        return answer["QueueUrl"]
+        answer = await context.call_if_there("sqs", "GetQueueUrl", {"QueueName": name})
+        return answer["QueueUrl"] if answer is not None else None
 
     async def create(self, context: Context, name: str, properties: Properties) -> str:
         params: Properties = {"QueueName": name, "Attributes": _queue_attributes(properties)}
