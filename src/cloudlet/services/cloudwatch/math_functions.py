@@ -63,10 +63,13 @@ def _reduced(reduce: Callable[[list[float]], float]) -> Function:
         if isinstance(value, Series):
             if not value.values:
                 raise NoData
-            return reduce(list(value.values.values()))
+            result = reduce(list(value.values.values()))
+            if not math.isfinite(result):
+                raise MathError("The result is too large")
+            return result
         found = several(value)
         period = max((each.period for each in found), default=within.period)
-        return Series({time: reduce(values) for time, values in by_time(found).items()}, period, "")
+        return Series(_finite({time: reduce(values) for time, values in by_time(found).items()}), period, "")
 
     return function
 
@@ -83,10 +86,15 @@ def _of_each_series(compute: Callable[[Series], Mapping[int, float]]) -> Functio
     def function(arguments: Sequence[Value], within: Range) -> Value:
         value = arguments[0]
         if isinstance(value, Series):
-            return replace(value, values=compute(value))
-        return [replace(each, values=compute(each)) for each in several(value)]
+            return replace(value, values=_finite(compute(value)))
+        return [replace(each, values=_finite(compute(each))) for each in several(value)]
 
     return function
+
+
+def _finite(values: Mapping[int, float]) -> dict[int, float]:
+    """Where a number is too large, there is no data point."""
+    return {time: value for time, value in values.items() if math.isfinite(value)}
 
 
 def _differences(series: Series) -> dict[int, float]:
@@ -112,7 +120,9 @@ def _running_sum(series: Series) -> dict[int, float]:
 
 
 def _of_time(part: Callable[[datetime], float]) -> Function:
-    return _of_each_series(lambda series: {time: part(datetime.fromtimestamp(time, UTC)) for time in series.values})
+    return _of_each_series(
+        lambda series: {time: float(part(datetime.fromtimestamp(time, UTC))) for time in series.values}
+    )
 
 
 def _fill(arguments: Sequence[Value], within: Range) -> Value:
@@ -154,7 +164,7 @@ def _interpolated(series: Series, times: range) -> dict[int, float]:
         begin = bisect_right(times, earlier)
         for time in times[begin : bisect_left(times, later, begin)]:
             filled[time] = before + (after - before) * (time - earlier) / (later - earlier)
-    return dict(sorted(filled.items()))
+    return _finite(dict(sorted(filled.items())))
 
 
 def _if(arguments: Sequence[Value], within: Range) -> Value:

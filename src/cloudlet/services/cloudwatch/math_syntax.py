@@ -1,5 +1,6 @@
 """Metric math expressions as trees: numbers, texts, names, operators, lists and calls of functions."""
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -129,7 +130,7 @@ class _Parser:
     def _operand(self) -> Node:
         kind, token = self._next()
         if kind == "number":
-            return Number(float(token))
+            return _number(token)
         if kind == "text":
             return Text(token[1:-1])
         if kind == "name":
@@ -170,6 +171,13 @@ class _Parser:
         if not self._skip(token):
             found = self._tokens[self._at][1] if self._at < len(self._tokens) else "end of the expression"
             raise MathError(f"Expected '{token}' but found '{found}'")
+
+
+def _number(token: str) -> Number:
+    value = float(token)
+    if math.isinf(value):
+        raise MathError(f"{token} is too large")
+    return Number(value)
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:

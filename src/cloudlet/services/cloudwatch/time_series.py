@@ -83,12 +83,15 @@ def _tried(compute: Callable[[float, float], float], left: float, right: float) 
 
 
 def mapped(compute: Callable[[float], float], value: Value) -> Value:
-    """Each value by itself."""
+    """Each value by itself. Raises MathError."""
     if isinstance(value, Series):
         tried = ((time, _tried(lambda each, _: compute(each), each, 0.0)) for time, each in value.values.items())
         return replace(value, values={time: each for time, each in tried if each is not None})
     if isinstance(value, float):
-        return compute(value)
+        result = _tried(lambda each, _: compute(each), value, 0.0)
+        if result is None:
+            raise MathError(f"The function has no value at {value}")
+        return result
     found = (mapped(compute, each) for each in several(value))
     return [each for each in found if isinstance(each, Series)]
 
