@@ -42,6 +42,8 @@ _SANDBOX_HOST = "127.0.0.1 sandbox.localdomain sandbox\n"
 _PATH = "/usr/bin:/bin"
 # Where functions may bring libraries.
 _LIBRARIES = ("/var/task", "/var/task/lib", "/opt", "/opt/lib")
+# To change user and give up all capabilities.
+_CHANGE_OF_USER = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
 # To mount, to change user and give up all capabilities, to reach the folders of functions whoever owns them, and to
 # take the functions along when it dies: the kernel asks whether the dead was allowed to send that signal.
 _ZYGOTE_CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_DAC_READ_SEARCH", "CAP_KILL")
@@ -121,7 +123,7 @@ class Bubblewrap:
             *("--ro-bind", str(function.code), "/var/task"),
             *(("--ro-bind", str(function.layers), "/opt") if function.layers else ("--dir", "/opt")),
             *("--chdir", "/var/task", "--remount-ro", "/", "--"),
-            *(("/usr/bin/setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups") if user else ()),
+            *(_become(user) if user else ()),
             *_shell(launcher, places, _MOST_PROCESSES if user else _MOST_PROCESSES_TOGETHER, supervised=supervised),
             *start,
         ]
@@ -150,7 +152,8 @@ class Bubblewrap:
     def _confining_arguments(self) -> list[str]:
         arguments = ["--unshare-pid", "--proc", "/proc"]
         if self._is_root:
-            return [*arguments, "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+            needed = (argument for name in _CHANGE_OF_USER for argument in ("--cap-add", name))
+            return [*arguments, "--cap-drop", "ALL", *needed]
         return [*arguments, "--unshare-user"]
 
 
@@ -207,6 +210,12 @@ def memory_file(content: str) -> int:
     os.write(descriptor, content.encode())
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
+
+
+def _become(user: int) -> list[str]:
+    """For good: it keeps no capability, and can come by none."""
+    ids = (f"--reuid={user}", f"--regid={user}", "--clear-groups")
+    return ["/usr/bin/setpriv", *ids, "--inh-caps=-all", "--bounding-set=-all"]
 
 
 def _shell(launcher: Launcher, places: Places, processes: int, *, supervised: bool) -> list[str]:
