@@ -1,4 +1,4 @@
-"""The resource types that templates may use here, one module for each service."""
+"""The resource types that templates may use here, by the service that has them."""
 
 from cloudlet.services.cloudformation.resources import (
     apigatewayv2,
@@ -8,6 +8,8 @@ from cloudlet.services.cloudformation.resources import (
     events,
     iam,
     lambda_,
+    lambda_layers,
+    lambda_versions,
     logs,
     nested,
     s3,
@@ -28,6 +30,8 @@ CATALOGUE: dict[str, ResourceType] = {
         events,
         iam,
         lambda_,
+        lambda_layers,
+        lambda_versions,
         logs,
         nested,
         s3,

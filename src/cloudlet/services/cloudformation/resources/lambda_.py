@@ -1,10 +1,7 @@
-"""Functions, their versions, aliases, URLs, permissions, layers, event source mappings and code signing."""
-
-import io
-import zipfile
-from pathlib import Path
+"""Functions and what belongs to them: URLs, permissions, event source mappings and code signing."""
 
 from cloudlet.core.errors import AwsError
+from cloudlet.services.cloudformation.resources.function_code import function_code
 from cloudlet.services.cloudformation.resources.resource_type import (
     Attributes,
     Context,
@@ -16,7 +13,6 @@ from cloudlet.services.cloudformation.resources.resource_type import (
     tag_map,
 )
 
-_CODE = ("ImageUri", "S3Bucket", "S3Key", "S3ObjectVersion")
 # What the configuration returns to when a property is taken out of the template.
 _CONFIGURATION = {
     "DeadLetterConfig": {"TargetArn": ""},
@@ -34,8 +30,6 @@ _CONFIGURATION = {
 }
 # What is taken over at creation and by the configuration as it is; the function says what it cannot do.
 _PASSED_ON = ("FileSystemConfigs", "ImageConfig", "SnapStart", "VpcConfig")
-# Inline code is one file, named for the runtime.
-_INLINE_FILES = {"python": "index.py", "nodejs": "index.js"}
 
 
 class Function(ResourceType):
@@ -72,7 +66,7 @@ class Function(ResourceType):
         )
         if "KmsKeyArn" in properties:
             params["KMSKeyArn"] = properties["KmsKeyArn"]
-        params |= {"FunctionName": name, "Code": _code(properties)}
+        params |= {"FunctionName": name, "Code": function_code(properties)}
         if "Tags" in properties:
             params["Tags"] = tag_map(properties)
         await context.call("lambda", "CreateFunction", params)
@@ -89,7 +83,7 @@ class Function(ResourceType):
     async def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> None:
         await self._set_up(context, physical_id, before, after)
         if changed(before, after, "Code", "Architectures"):
-            params = {"FunctionName": physical_id, **_code(after), **present(after, "Architectures")}
+            params = {"FunctionName": physical_id, **function_code(after), **present(after, "Architectures")}
             await context.call("lambda", "UpdateFunctionCode", params)
         wanted = {
             name: after.get(name, default) for name, default in _CONFIGURATION.items() if changed(before, after, name)
@@ -134,67 +128,6 @@ class Function(ResourceType):
         else:
             params = {"FunctionName": name, "ReservedConcurrentExecutions": reserved}
             await context.call("lambda", "PutFunctionConcurrency", params)
-
-
-class Version(ResourceType):
-    type = "AWS::Lambda::Version"
-    properties = frozenset(
-        ("CodeSha256", "Description", "FunctionName", "ProvisionedConcurrencyConfig", "RuntimePolicy")
-    )
-    required = frozenset(("FunctionName",))
-    immutable = properties
-
-    async def find(self, context: Context, name: str, properties: Properties) -> str | None:
-        # Publishing what has not changed answers the version that there is.
-        return await self.create(context, name, properties)
-
-    async def create(self, context: Context, name: str, properties: Properties) -> str:
-        wanted = present(properties, "CodeSha256", "Description", "FunctionName")
-        answer = await context.call("lambda", "PublishVersion", wanted)
-        version = {"FunctionName": properties["FunctionName"], "Qualifier": answer["Version"]}
-        await _provision(context, version, {}, properties)
-        if "RuntimePolicy" in properties:
-            await context.call("lambda", "PutRuntimeManagementConfig", version | properties["RuntimePolicy"])
-        arn: str = answer["FunctionArn"]
-        return arn if arn.rsplit(":", 1)[1] == answer["Version"] else f"{arn}:{answer['Version']}"
-
-    async def attributes(self, context: Context, physical_id: str, properties: Properties) -> Attributes:
-        return {"FunctionArn": physical_id, "Version": physical_id.rsplit(":", 1)[1]}
-
-    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
-        name, version = physical_id.rsplit(":", 1)
-        await context.call("lambda", "DeleteFunction", {"FunctionName": name, "Qualifier": version})
-
-
-class Alias(ResourceType):
-    type = "AWS::Lambda::Alias"
-    properties = frozenset(
-        ("Description", "FunctionName", "FunctionVersion", "Name", "ProvisionedConcurrencyConfig", "RoutingConfig")
-    )
-    required = frozenset(("FunctionName", "FunctionVersion", "Name"))
-    immutable = frozenset(("FunctionName", "Name"))
-
-    async def find(self, context: Context, name: str, properties: Properties) -> str | None:
-        answer = await context.call_if_there("lambda", "GetAlias", present(properties, "FunctionName", "Name"))
-        return answer["AliasArn"] if answer is not None else None
-
-    async def create(self, context: Context, name: str, properties: Properties) -> str:
-        answer = await context.call("lambda", "CreateAlias", _alias(properties))
-        await self.adopt(context, answer["AliasArn"], properties)
-        return answer["AliasArn"]
-
-    async def adopt(self, context: Context, physical_id: str, properties: Properties) -> None:
-        await _provision(context, _qualified(properties), {}, properties)
-
-    async def attributes(self, context: Context, physical_id: str, properties: Properties) -> Attributes:
-        return {"AliasArn": physical_id}
-
-    async def update(self, context: Context, physical_id: str, before: Properties, after: Properties) -> None:
-        await context.call("lambda", "UpdateAlias", {"Description": "", "RoutingConfig": {}, **_alias(after)})
-        await _provision(context, _qualified(after), before, after)
-
-    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
-        await context.call("lambda", "DeleteAlias", present(properties, "FunctionName", "Name"))
 
 
 class Permission(ResourceType):
@@ -308,31 +241,6 @@ class EventSourceMapping(ResourceType):
         return f"arn:aws:lambda:{context.region}:{context.account}:event-source-mapping:{physical_id}"
 
 
-class LayerVersion(ResourceType):
-    type = "AWS::Lambda::LayerVersion"
-    properties = frozenset(
-        ("CompatibleArchitectures", "CompatibleRuntimes", "Content", "Description", "LayerName", "LicenseInfo")
-    )
-    required = frozenset(("Content",))
-    immutable = properties
-    longest_name = 140
-
-    def new_name(self, context: Context, properties: Properties) -> str | None:
-        """A layer is named after its logical id: each change publishes a further version of it."""
-        return str(properties.get("LayerName") or context.logical_id)
-
-    async def create(self, context: Context, name: str, properties: Properties) -> str:
-        answer = await context.call("lambda", "PublishLayerVersion", {**properties, "LayerName": name})
-        return answer["LayerVersionArn"]
-
-    async def attributes(self, context: Context, physical_id: str, properties: Properties) -> Attributes:
-        return {"LayerVersionArn": physical_id}
-
-    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
-        name, version = physical_id.rsplit(":", 1)
-        await context.call("lambda", "DeleteLayerVersion", {"LayerName": name, "VersionNumber": version})
-
-
 class EventInvokeConfig(ResourceType):
     type = "AWS::Lambda::EventInvokeConfig"
     properties = frozenset(
@@ -416,103 +324,15 @@ class CodeSigningConfig(ResourceType):
         await context.call("lambda", "DeleteCodeSigningConfig", {"CodeSigningConfigArn": physical_id})
 
 
-class LayerVersionPermission(ResourceType):
-    type = "AWS::Lambda::LayerVersionPermission"
-    properties = frozenset(("Action", "LayerVersionArn", "OrganizationId", "Principal"))
-    required = frozenset(("Action", "LayerVersionArn", "Principal"))
-    immutable = properties
-    longest_name = 100
-
-    async def create(self, context: Context, name: str, properties: Properties) -> str:
-        params = {"StatementId": name, **present(properties, "Action", "OrganizationId", "Principal")}
-        try:
-            await context.call("lambda", "AddLayerVersionPermission", params | self._version(properties))
-        except AwsError as error:
-            # The statement's id is ours alone: if it is there, this was begun before a crash.
-            if error.code != "ResourceConflictException":
-                raise
-        return f"{properties['LayerVersionArn']}#{name}"
-
-    async def attributes(self, context: Context, physical_id: str, properties: Properties) -> Attributes:
-        return {"Id": physical_id}
-
-    async def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
-        params = {"StatementId": physical_id.rsplit("#", 1)[1]} | self._version(properties)
-        await context.call("lambda", "RemoveLayerVersionPermission", params)
-
-    @staticmethod
-    def _version(properties: Properties) -> Properties:
-        name, version = properties["LayerVersionArn"].rsplit(":", 1)
-        return {"LayerName": name, "VersionNumber": int(version)}
-
-
-def _qualified(alias: Properties) -> Properties:
-    return {"FunctionName": alias["FunctionName"], "Qualifier": alias["Name"]}
-
-
-async def _provision(context: Context, qualified: Properties, before: Properties, after: Properties) -> None:
-    """Brings provisioned concurrency about; it is not waited for."""
-    if not changed(before, after, "ProvisionedConcurrencyConfig"):
-        return
-    if "ProvisionedConcurrencyConfig" in after:
-        await context.call(
-            "lambda", "PutProvisionedConcurrencyConfig", qualified | after["ProvisionedConcurrencyConfig"]
-        )
-    else:
-        await context.call("lambda", "DeleteProvisionedConcurrencyConfig", qualified)
-
-
 def _arn(context: Context, name: str) -> str:
     return f"arn:aws:lambda:{context.region}:{context.account}:function:{name}"
 
 
-def _alias(properties: Properties) -> Properties:
-    found = present(properties, "Description", "FunctionName", "FunctionVersion", "Name")
-    if "RoutingConfig" in properties:
-        weights = properties["RoutingConfig"].get("AdditionalVersionWeights", [])
-        by_version = {each["FunctionVersion"]: each["FunctionWeight"] for each in weights}
-        found["RoutingConfig"] = {"AdditionalVersionWeights": by_version}
-    return found
-
-
-def _code(properties: Properties) -> Properties:
-    """The code as the API takes it: a package in S3, or the template's text made into one."""
-    code = properties["Code"]
-    if "ZipFile" not in code:
-        unknown = [name for name in code if name not in _CODE]
-        if unknown:
-            raise AwsError("ValidationError", f"Encountered unsupported property {unknown[0]}")
-        return present(code, *_CODE)
-    runtime = str(properties.get("Runtime", ""))
-    name = next((file for family, file in _INLINE_FILES.items() if runtime.startswith(family)), None)
-    if name is None:
-        raise AwsError("ValidationError", f"ZipFile can only be used with Python and Node.js runtimes, not {runtime}")
-    files = {name: str(code["ZipFile"])}
-    if name.endswith(".py") and "cfnresponse" in files[name]:
-        files["cfnresponse.py"] = Path(__file__).with_name("cfnresponse.py").read_text()
-    return {"ZipFile": _package(files)}
-
-
-def _package(files: dict[str, str]) -> bytes:
-    """The same texts always give the same bytes, so that their hash tells whether they have changed."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files.items():
-            entry = zipfile.ZipInfo(name)
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, text)
-    return buffer.getvalue()
-
-
 TYPES = (
-    Alias,
     CodeSigningConfig,
     EventInvokeConfig,
     EventSourceMapping,
     Function,
-    LayerVersion,
-    LayerVersionPermission,
     Permission,
     Url,
-    Version,
 )
