@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+from stack_making import Stack
 
 SAM = """
 Transform: AWS::Serverless-2016-10-31
@@ -45,30 +46,6 @@ Resources:
 Outputs:
   Queue: {Value: !Ref Runs}
 """
-
-
-class Stack:
-    """One stack, made and changed."""
-
-    def __init__(self, server: Any, name: str) -> None:
-        self.client = server.client("cloudformation")
-        self.name = name
-
-    def deploy(self, change: str, template: str | dict[str, Any]) -> dict[str, str]:
-        """`change` is create or update; returns the outputs."""
-        text = template if isinstance(template, str) else json.dumps(template)
-        getattr(self.client, f"{change}_stack")(
-            StackName=self.name, TemplateBody=text, Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
-        )
-        waiter = self.client.get_waiter(f"stack_{change}_complete")
-        waiter.wait(StackName=self.name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
-        found = self.client.describe_stacks(StackName=self.name)["Stacks"][0].get("Outputs", [])
-        return {output["OutputKey"]: output["OutputValue"] for output in found}
-
-    def delete(self) -> None:
-        self.client.delete_stack(StackName=self.name)
-        waiter = self.client.get_waiter("stack_delete_complete")
-        waiter.wait(StackName=self.name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
 
 
 def rules_template(targets: list[dict[str, Any]], **settings: Any) -> dict[str, Any]:
