@@ -1,7 +1,7 @@
 """What services measure of themselves: gathered here per minute until CloudWatch takes it over."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -196,7 +196,7 @@ class Metrics:
             self.on_first()
         return True
 
-    def take(self) -> Iterable[tuple[MetricKey, Samples]]:
+    def take(self) -> Collection[tuple[MetricKey, Samples]]:
         """All that was recorded since the last call, under each of its dimensions; it is the caller's to keep."""
         recorders, self._recorders, self._periods = self._recorders, [], 0
         found: dict[MetricKey, Samples] = {}
@@ -205,7 +205,10 @@ class Metrics:
             for minute, samples in periods.items():
                 for dimensions in dimension_sets:
                     key = MetricKey(*place, namespace, name, tuple(sorted(dimensions)), unit, minute)
-                    found.setdefault(key, Samples()).merge_samples(samples)
+                    into = found.get(key)
+                    if into is None:
+                        into = found[key] = Samples()
+                    into.merge_samples(samples)
         return found.items()
 
 
