@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from cloudlet.runtime.processes import tree
+from waiting import eventually
 
 # What a handler does, the type of error, and the end of its message.
 ENDINGS = {
@@ -114,15 +115,6 @@ def fail(client: Any, name: str) -> tuple[str, str]:
     return error["errorType"], error["errorMessage"].removeprefix(f"RequestId: {id_} Error: ")
 
 
-def eventually(what: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """The first true value."""
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)
-    return found
-
-
 def queue(server: Any, name: str, **attributes: str) -> tuple[str, str]:
     """The URL and the ARN of a new queue."""
     sqs = server.client("sqs")
@@ -207,7 +199,7 @@ def test_what_runs_on_after_the_answer_ends_with_its_environment(server: Any, cl
         return [pid for pid, line in lines.items() if line.exists() and line.read_bytes() == b"sleep\x003141\x00"]
 
     assert call(client, name) is None
-    assert sleeping()
+    eventually(sleeping)
     client.invoke(FunctionName=name, Payload=b"true")
     eventually(lambda: not sleeping())
 
