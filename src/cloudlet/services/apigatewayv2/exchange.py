@@ -26,10 +26,6 @@ class Authorized:
     principal: Principal | None = None
     access_key: str | None = None
 
-    @property
-    def is_by_function(self) -> bool:
-        return self.claims is None and self.principal is None
-
 
 @dataclass(slots=True)
 class Exchange:

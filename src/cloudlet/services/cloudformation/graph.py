@@ -77,12 +77,3 @@ def check_acyclic(graph: Mapping[str, frozenset[str]]) -> None:
             del left[name]
     if left:
         raise validation_error(f"Circular dependency between resources: [{', '.join(sorted(left))}]")
-
-
-def reversed_graph(graph: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
-    """For each resource, those that need it: the order in which things are taken down."""
-    users: dict[str, set[str]] = {name: set() for name in graph}
-    for name, needs in graph.items():
-        for need in needs & graph.keys():
-            users[need].add(name)
-    return {name: frozenset(found) for name, found in users.items()}

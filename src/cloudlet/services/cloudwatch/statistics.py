@@ -44,10 +44,6 @@ def statistic(name: str) -> Statistic | None:
     return _between(between) if between is not None else None
 
 
-def is_simple(name: str) -> bool:
-    return name in _SIMPLE
-
-
 def is_low_sample(name: str, samples: Samples) -> bool:
     """Whether the percentile rests on too few samples to be significant."""
     found = _SHORT.fullmatch(name)
