@@ -173,6 +173,7 @@ def test_any_expression_has_values_or_is_refused(store: Store, node: Node) -> No
         "SUM([huge * 1e8, huge * 1e8])",
         "STDDEV([huge * 1e8, huge * 1e8])",
         "SORT([huge * 1e8, m1], SUM, DESC)",
+        "SORT(m1, m1, m1)",
     ],
 )
 def test_numbers_that_are_too_large_or_none(store: Store, expression: str) -> None:

@@ -217,9 +217,9 @@ def _slice(arguments: Sequence[Value], within: Range) -> Value:
 
 def _sort(arguments: Sequence[Value], within: Range) -> Value:
     found, by, order = several(arguments[0]), arguments[1], arguments[2]
-    if by not in _SORTED_BY or not isinstance(order, str) or order.upper() not in ("ASC", "DESC"):
+    reduce = _SORTED_BY.get(by) if isinstance(by, str) else None
+    if reduce is None or not isinstance(order, str) or order.upper() not in ("ASC", "DESC"):
         raise MathError("SORT takes SUM, AVG, MIN, MAX or STDDEV, and ASC or DESC")
-    reduce = _SORTED_BY[str(by)]
     ordered = sorted(
         (each for each in found if each.values),
         key=lambda each: reduce(list(each.values.values())),
