@@ -218,6 +218,11 @@ def test_networks_that_are_none(network: str) -> None:
         compile_pattern(json.dumps({"a": [{"cidr": network}]}))
 
 
+def test_a_pattern_that_is_nested_too_deeply_is_none() -> None:
+    with pytest.raises(InvalidPattern, match="too deeply"):
+        compile_pattern('{"a":' * 5000 + "[1]" + "}" * 5000)
+
+
 def test_places_in_arrays_do_not_multiply_without_end() -> None:
     many = range(40)
     pattern = compile_pattern(json.dumps({f"a{n}": {"x": [1], "y": [1]} for n in many}))

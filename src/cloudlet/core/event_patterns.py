@@ -67,6 +67,8 @@ def compile_pattern(text: str) -> EventPattern:
         alternatives, steps = PatternReader(LocatedJson(text)).read()
     except ValueError as error:
         raise InvalidPattern(str(error)) from None
+    except RecursionError:
+        raise InvalidPattern("The pattern is nested too deeply") from None
     return EventPattern(tuple(alternatives), frozenset(steps))
 
 
