@@ -36,3 +36,13 @@ def test_tables_and_functions(server: Any) -> None:
     of_all = session(server, "of-all", OF_ALL)
     assert server.client("dynamodb", session=of_all).list_tables()["TableNames"] == []
     assert server.client("dynamodbstreams", session=of_all).list_streams()["Streams"] == []
+
+
+def test_users_and_roles(server: Any) -> None:
+    of_one = {"Effect": "Allow", "Action": "iam:*", "Resource": "arn:aws:iam::*:user/somebody"}
+    iam = server.client("iam", session=session(server, "somebody", of_one))
+    for operation in (iam.list_users, iam.list_roles, iam.list_policies, iam.get_account_summary):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            operation()
+    assert iam.get_user(UserName="somebody")["User"]["UserName"] == "somebody"
+    assert iam.list_access_keys()["AccessKeyMetadata"]

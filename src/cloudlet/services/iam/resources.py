@@ -43,7 +43,8 @@ def resource_of(reader: Reader, call: Call, params: Mapping[str, Any]) -> str | 
         return f"arn:aws:iam::{call.account}:policy{params.get('Path', '/')}{params['PolicyName']}"
     if call.operation in _OWN and call.principal.kind == "user":
         return call.principal.arn
-    return None
+    # Lists and settings of the account are about no entity: a right to some of them is none to see all.
+    return "*" if call.api == "iam" else None
 
 
 def condition_keys_of(reader: Reader, call: Call, params: Mapping[str, Any]) -> dict[str, str]:
