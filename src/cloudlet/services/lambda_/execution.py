@@ -53,6 +53,7 @@ class Execution:
         self._roles = roles
         self._layers_of = layers_of
         self._busy: Counter[FunctionKey] = Counter()
+        self._busy_of_account: Counter[tuple[str, str]] = Counter()
         self._unreserved: Counter[tuple[str, str]] = Counter()
         self.measures = Measures(cloud.metrics, cloud.clock)
         self.logs = FunctionLogs(cloud, roles)
@@ -93,7 +94,7 @@ class Execution:
         return version.executable or await self._make_executable(function, version)
 
     def busy(self, account: str, region: str) -> int:
-        return sum(count for key, count in self._busy.items() if (key.account, key.region) == (account, region))
+        return self._busy_of_account[account, region]
 
     # What the runtime asks of its host.
 
@@ -183,24 +184,24 @@ class Execution:
     def _enter(self, function: Function) -> bool:
         """Whether the invocation counts among those for which nothing is reserved or provisioned."""
         key = function.key
+        place = (key.account, key.region)
         counted = False
         if function.reserved is not None:
             if self._busy[key] >= function.reserved:
                 raise _throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
         elif self._busy[key] >= function.provisioned_total:
-            place = (key.account, key.region)
             if self._unreserved[place] >= self.unreserved_limit(*place):
                 raise _throttled("ConcurrentInvocationLimitExceeded")
             self._unreserved[place] += 1
             counted = True
         self._busy[key] += 1
-        self.measures.concurrent(
-            key, self._busy[key], sum(self._busy.values()), self._unreserved[key.account, key.region]
-        )
+        self._busy_of_account[place] += 1
+        self.measures.concurrent(key, self._busy[key], self._busy_of_account[place], self._unreserved[place])
         return counted
 
     def _leave(self, key: FunctionKey, counted: bool) -> None:
         self._busy[key] -= 1
+        self._busy_of_account[key.account, key.region] -= 1
         if not self._busy[key]:
             del self._busy[key]
         if counted:
