@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cloudlet.services.logs.log_group import LogGroup
+
 if TYPE_CHECKING:
     from types_boto3_logs.type_defs import InputLogEventTypeDef
-
-    from cloudlet.services.logs.base import LogGroup
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """What all operations of CloudWatch Logs stand on: the data, and the log group that a call is about."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,28 +10,14 @@ from cloudlet.core.service import Service
 from cloudlet.services.logs.deliveries import Deliverer
 from cloudlet.services.logs.faults import invalid_parameter, no_such_group, no_such_stream
 from cloudlet.services.logs.live_tail import LiveTail
+from cloudlet.services.logs.log_group import LogGroup
 from cloudlet.services.logs.retention import Retention
 from cloudlet.store import Outbox, Reader, Store
 
-DAY = 86_400_000
 # Of the deliveries under way, so many to one function: a slow one does not hold up the others.
 _PER_TARGET = 16
 # These are about whichever log groups there are: IAM sees a log group without a name, or with the beginning of one.
 _OF_GROUPS = frozenset({"DescribeLogGroups", "ListLogGroups"})
-
-
-@dataclass(frozen=True, slots=True)
-class LogGroup:
-    """A row of log_group. `retention` is in days, None for ever; `filters` counts those that follow its events."""
-
-    id: int
-    name: str
-    retention: int | None
-    filters: int
-
-    def oldest_kept(self, now: int) -> int:
-        """The time (milliseconds) before which events have expired, whether or not they are deleted yet."""
-        return 0 if self.retention is None else now - self.retention * DAY
 
 
 class LogsBase(Service):

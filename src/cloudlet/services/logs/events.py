@@ -8,8 +8,6 @@ from cloudlet.core.context import Call
 from cloudlet.core.service import operation
 from cloudlet.services.logs.arrivals import Arrival
 from cloudlet.services.logs.base import (
-    DAY,
-    LogGroup,
     LogsBase,
     find_group,
     find_stream,
@@ -19,6 +17,7 @@ from cloudlet.services.logs.base import (
 )
 from cloudlet.services.logs.faults import invalid_parameter
 from cloudlet.services.logs.following import follow
+from cloudlet.services.logs.log_group import DAY, LogGroup
 from cloudlet.services.logs.measures import incoming
 from cloudlet.services.logs.positions import BEFORE_ALL, Position
 from cloudlet.store import Reader, Transaction

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from cloudlet.core.errors import AwsError, NotImplementedByCloudlet
-from cloudlet.services.logs.base import LogGroup
 from cloudlet.services.logs.filter_pattern import FilterPattern, compiled
+from cloudlet.services.logs.log_group import LogGroup
 from cloudlet.store import Transaction
 
 Kind = Literal["metric", "subscription"]

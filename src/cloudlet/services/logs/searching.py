@@ -8,10 +8,11 @@ import orjson
 
 from cloudlet.core.context import Call
 from cloudlet.core.service import operation
-from cloudlet.services.logs.base import LogGroup, LogsBase, find_group, group_name, milliseconds
+from cloudlet.services.logs.base import LogsBase, find_group, group_name, milliseconds
 from cloudlet.services.logs.events import LARGEST_PAGE, MOST_BYTES, OVERHEAD
 from cloudlet.services.logs.faults import invalid_parameter
 from cloudlet.services.logs.filter_pattern import compiled
+from cloudlet.services.logs.log_group import LogGroup
 from cloudlet.services.logs.positions import BEFORE_ALL, Position, sealed, unsealed
 from cloudlet.store import Reader
 

@@ -6,7 +6,6 @@ from cloudlet.core.context import Call
 from cloudlet.core.errors import AwsError
 from cloudlet.core.service import operation
 from cloudlet.services.logs.base import (
-    LogGroup,
     LogsBase,
     find_group,
     find_stream,
@@ -15,6 +14,7 @@ from cloudlet.services.logs.base import (
     milliseconds,
 )
 from cloudlet.services.logs.faults import invalid_parameter
+from cloudlet.services.logs.log_group import LogGroup
 from cloudlet.services.logs.positions import sealed, unsealed
 from cloudlet.store import Reader, Transaction
 
