@@ -50,13 +50,8 @@ COMPARISONS: dict[str, Callable[[float], Callable[[Any], bool]]] = {
 
 def add_string(condition: Condition, text: str) -> None:
     """An IPv6 address stands for all the ways to write it."""
-    if _IPV6.fullmatch(text):
-        try:
-            address = ipaddress.ip_address(text)
-        except ValueError:
-            pass
-        else:
-            condition.tests.append(on_text(lambda value: _address(value) == address))
+    if _IPV6.fullmatch(text) and (address := _address(text)) is not None:
+        condition.tests.append(on_text(lambda value: _address(value) == address))
     condition.strings.add(text)
 
 
