@@ -161,12 +161,12 @@ def test_a_schedule_that_is_complete_may_delete_itself(desk: Any, role: str) -> 
 def test_what_is_disabled_or_deleted_is_not_invoked(desk: Any, role: str) -> None:
     url, arn = desk.queue("silence")
     target = {"Arn": arn, "RoleArn": role}
-    soon = desk.at(1)
+    soon = desk.at(6)  # long after the deletion, also on a busy machine
     desk.schedule("disabled", soon, {**target, "Input": "disabled"}, State="DISABLED")
     desk.schedule("deleted", soon, {**target, "Input": "deleted"})
     desk.schedule("past", desk.at(-120), {**target, "Input": "past"})
     desk.scheduler.delete_schedule(Name="deleted")
-    desk.schedule("later", desk.at(2), {**target, "Input": "later"})
+    desk.schedule("later", desk.at(7), {**target, "Input": "later"})
     assert desk.received(url)["Body"] == "later"
 
 
